@@ -1,0 +1,76 @@
+"""What the engine asks of a clock, a source, an encoder and a sink.
+
+Sources, encoders and sinks are frozen configuration models; `open()` yields the live thing.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamer.types import Message, Sample, StreamInfo, Window
+
+
+class Clock(Protocol):
+    """The run's clock: nanoseconds since the Unix epoch, never stepping back."""
+
+    def now_ns(self) -> int: ...
+
+    async def sleep_until(self, t_ns: int) -> None: ...
+
+
+class Source(Protocol):
+    """A device or a file. `live` sources cannot be asked to wait; files can."""
+
+    @property
+    def live(self) -> bool: ...
+
+    @property
+    def streams(self) -> tuple[StreamInfo, ...]:
+        """What will come, known from the configuration alone."""
+        ...
+
+    def open(self, clock: Clock) -> AbstractAsyncContextManager[AsyncIterator[Sample]]:
+        """Samples in the order the device gave them. Raises `SourceLost`."""
+        ...
+
+
+class OpenEncoder(Protocol):
+    """A model on its device. Synchronous; used by one thread at a time."""
+
+    @property
+    def name(self) -> str:
+        """Short model name for people, for example `imagebind_huge`."""
+        ...
+
+    @property
+    def hash(self) -> str:
+        """Hex digest that changes whenever the numbers of the model change."""
+        ...
+
+    @property
+    def dim(self) -> int: ...
+
+    def encode(self, windows: Sequence[Window]) -> NDArray[np.float32]:
+        """Unit vectors (len(windows), dim), rows in the order of `windows`."""
+        ...
+
+    def text(self, prompts: Sequence[str]) -> NDArray[np.float32]:
+        """Unit vectors (len(prompts), dim) of the prompts."""
+        ...
+
+
+class Encoder(Protocol):
+    def open(self) -> AbstractContextManager[OpenEncoder]: ...
+
+
+class OpenSink(Protocol):
+    async def publish(self, message: Message) -> None:
+        """Take the message. Returns quickly: a sink that can be slow has its own bounded outbox."""
+        ...
+
+
+class Sink(Protocol):
+    def open(self) -> AbstractAsyncContextManager[OpenSink]: ...
