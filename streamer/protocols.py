@@ -73,4 +73,11 @@ class OpenSink(Protocol):
 
 
 class Sink(Protocol):
-    def open(self) -> AbstractAsyncContextManager[OpenSink]: ...
+    """`clock` is the run's clock, for the stamps a sink puts on what it sends.
+
+    A `lossless` run (files, replay) drops nothing: `publish` waits for room instead.
+    """
+
+    def open(
+        self, clock: Clock, *, lossless: bool = False
+    ) -> AbstractAsyncContextManager[OpenSink]: ...

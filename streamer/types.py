@@ -217,13 +217,16 @@ class Embedding:
     ledger: Ledger
 
 
+SourceState: TypeAlias = Literal["online", "stalled", "offline"]
+
+
 @dataclass(frozen=True, slots=True)
 class SourceStatus:
     """The state of one stream. `last_capture_ns` 0 = nothing yet."""
 
     stream: str
     modality: Modality
-    state: Literal["online", "stalled", "offline"]
+    state: SourceState
     why: str = ""
     since_ns: int = 0
     last_capture_ns: int = 0

@@ -1,0 +1,46 @@
+"""Counts, rates and latencies of a run, in bounded memory."""
+
+import resource
+from collections import deque
+from collections.abc import Iterable
+
+import numpy as np
+
+
+class Latencies:
+    """The latest durations of one stage, for percentiles. Nanoseconds in, milliseconds out."""
+
+    def __init__(self, keep: int = 4096) -> None:
+        self._latest: deque[int] = deque(maxlen=keep)
+
+    def add(self, duration_ns: int) -> None:
+        self._latest.append(duration_ns)
+
+    def report(self) -> dict[str, float | int]:
+        """`n`, and `p50_ms`, `p99_ms`, `max_ms` where there is anything to report."""
+        if not self._latest:
+            return {"n": 0}
+        ms = np.asarray(self._latest, dtype=np.float64) / 1e6
+        p50, p99 = np.percentile(ms, (50, 99))
+        return {
+            "n": len(ms),
+            "p50_ms": round(float(p50), 3),
+            "p99_ms": round(float(p99), 3),
+            "max_ms": round(float(ms.max()), 3),
+        }
+
+
+def add_counts(total: dict[str, int], counts: Iterable[tuple[str, int]]) -> None:
+    for cause, number in counts:
+        total[cause] = total.get(cause, 0) + number
+
+
+def peak_memory_mb() -> float:
+    """Peak resident memory of this process (ru_maxrss is in KiB on Linux)."""
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
+
+
+def cpu_seconds() -> float:
+    """Processor time of this process so far, user and system."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime

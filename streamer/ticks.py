@@ -1,0 +1,106 @@
+"""Joins the windows of all streams that end at one instant of the grid: whole ticks. Pure.
+
+A tick is complete when the watermark of every stream has passed its end. A silent stream holds
+nobody: after `idle_ns` without a sample its watermark follows the clock.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+
+from streamer.types import Sample, Tick, Window
+from streamer.windows import Windower, WindowSpec
+
+
+class TickJoin:
+    """The windowers of a run and the join of what they close, oldest tick first.
+
+    `min_coverage` 0..1: a window with less becomes a tombstone. `idle_ns`: silence after which a
+    live stream no longer holds the others. A tick in which no stream has a usable window is not
+    made.
+    """
+
+    def __init__(self, specs: Sequence[WindowSpec], min_coverage: float, idle_ns: int) -> None:
+        self.windowers = {spec.stream: Windower(spec) for spec in specs}
+        self._min_coverage = min_coverage
+        self._idle_ns = idle_ns
+        self._seen_ns: dict[str, int] = {}
+        self._pending: dict[int, dict[str, Window]] = {}
+        self._ended: set[str] = set()
+
+    def push(self, sample: Sample, now_ns: int, *, live: bool = True) -> list[Tick]:
+        """Take one sample; return the ticks that became complete. Files pass live=False."""
+        windower = self.windowers[sample.stream]
+        self._seen_ns[sample.stream] = now_ns
+        closed = windower.push(sample, now_ns if live else None)
+        return self._join(closed, now_ns) if closed else self._complete(now_ns)
+
+    def advance(self, now_ns: int) -> list[Tick]:
+        """Let the clock stand in for silent streams."""
+        for stream, windower in self.windowers.items():
+            seen = self._seen_ns.setdefault(stream, now_ns)
+            if stream not in self._ended and now_ns - seen >= self._idle_ns:
+                self._add(windower.raise_watermark(now_ns - windower.spec.lateness_ns))
+        return self._complete(now_ns)
+
+    def raise_watermark(self, t_ns: int, now_ns: int) -> list[Tick]:
+        """Stop waiting for anything older than `t_ns` on any stream."""
+        for windower in self.windowers.values():
+            self._add(windower.raise_watermark(t_ns))
+        return self._complete(now_ns)
+
+    def finish(self, streams: Iterable[str], now_ns: int) -> list[Tick]:
+        """These streams have ended: their last windows close, and nobody waits for them."""
+        for stream in streams:
+            self._add(self.windowers[stream].flush())
+            self._ended.add(stream)
+        return self._complete(now_ns)
+
+    def reopen(self, streams: Iterable[str], now_ns: int) -> None:
+        """These streams are back."""
+        for stream in streams:
+            self._ended.discard(stream)
+            self._seen_ns[stream] = now_ns
+
+    def lost(self, tick: Tick, cause: str) -> None:
+        """Note a tick that was dropped before encoding on the streams' next quality cards."""
+        for window in tick.windows:
+            self.windowers[window.stream].count(f"window_{cause}", 1)
+
+    @property
+    def watermark_ns(self) -> int | None:
+        """The lowest watermark of the streams that still run; None while one has none."""
+        marks = [w.watermark_ns for s, w in self.windowers.items() if s not in self._ended]
+        known = [mark for mark in marks if mark is not None]
+        return min(known) if len(known) == len(marks) and known else None
+
+    def _add(self, windows: Iterable[Window]) -> None:
+        for window in windows:
+            self._pending.setdefault(window.span.end_ns, {})[window.stream] = window
+
+    def _join(self, windows: Iterable[Window], now_ns: int) -> list[Tick]:
+        self._add(windows)
+        return self._complete(now_ns)
+
+    def _complete(self, now_ns: int) -> list[Tick]:
+        if not self._pending:
+            return []
+        all_ended = len(self._ended) == len(self.windowers)
+        limit = self.watermark_ns
+        if limit is None and not all_ended:
+            return []
+        ends = sorted(end for end in self._pending if all_ended or end <= (limit or 0))
+        ticks = (self._tick(end, self._pending.pop(end), now_ns) for end in ends)
+        return [tick for tick in ticks if tick.windows]
+
+    def _tick(self, end_ns: int, windows: Mapping[str, Window], now_ns: int) -> Tick:
+        usable: list[Window] = []
+        absent: dict[str, str] = {}
+        for stream in self.windowers:
+            window = windows.get(stream)
+            if window is None:
+                absent[stream] = "ended" if stream in self._ended else "empty"
+            elif window.quality.coverage < self._min_coverage:
+                absent[stream] = "coverage"
+            else:
+                usable.append(window)
+        return Tick(end_ns, tuple(usable), MappingProxyType(absent), now_ns)
