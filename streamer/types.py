@@ -20,9 +20,12 @@ MODALITIES: tuple[Modality, ...] = ("vision", "audio", "depth", "thermal", "imu"
 
 Vector: TypeAlias = NDArray[np.float32]
 Counts: TypeAlias = Mapping[str, int]
-NO_COUNTS: Counts = MappingProxyType({})
 
 NS_PER_S = 1_000_000_000
+
+
+def _nothing() -> Mapping[str, Any]:
+    return MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +141,10 @@ class Quality:
     oldest_age_ns: int = 0
     newest_age_ns: int = 0
     late: int = 0
-    dropped: Counts = NO_COUNTS
+    dropped: Counts = field(default_factory=_nothing)
     clock: ClockCard = HOST_CLOCK
     contributors: tuple[str, ...] = ()
-    absent: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    absent: Mapping[str, str] = field(default_factory=_nothing)
     agreement: float | None = None
 
 
@@ -231,7 +234,7 @@ class SourceStatus:
     since_ns: int = 0
     last_capture_ns: int = 0
     restarts: int = 0
-    dropped: Counts = NO_COUNTS
+    dropped: Counts = field(default_factory=_nothing)
 
 
 @dataclass(frozen=True, slots=True)

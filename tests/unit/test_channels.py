@@ -1,0 +1,87 @@
+"""Channels: bounded, and produced = delivered + dropped + pending at every moment."""
+
+import asyncio
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streamer.channels import Closed, Mailbox, Pipe
+
+
+@given(st.lists(st.sampled_from(["put", "get"]), max_size=60))
+def test_the_mailbox_keeps_the_newest_and_accounts_for_the_rest(moves: list[str]) -> None:
+    async def play() -> None:
+        box: Mailbox[int] = Mailbox()
+        newest, displaced, taken = 0, 0, 0
+        holds = False
+        for move in moves:
+            if move == "put":
+                newest += 1
+                out = box.put(newest)
+                assert out == (newest - 1 if holds else None)
+                displaced += out is not None
+                holds = True
+            elif holds:
+                assert await box.get() == newest
+                taken += 1
+                holds = False
+            assert box.account.produced == newest
+            assert box.account.delivered == taken
+            assert box.account.dropped == ({"overload": displaced} if displaced else {})
+            assert box.account.pending == int(holds)
+
+    asyncio.run(play())
+
+
+async def test_a_closed_mailbox_gives_its_last_item_and_then_says_so() -> None:
+    box: Mailbox[int] = Mailbox()
+    waiting = asyncio.create_task(box.get())
+    await asyncio.sleep(0)
+    box.put(1)
+    assert await waiting == 1
+    box.put(2)
+    box.close()
+    assert await box.get() == 2
+    with pytest.raises(Closed):
+        await box.get()
+
+
+async def test_a_pipe_blocks_and_loses_nothing() -> None:
+    pipe: Pipe[int] = Pipe(capacity=2)
+    got: list[int] = []
+
+    async def produce() -> None:
+        for i in range(50):
+            await pipe.put(i)
+            assert pipe.account.pending <= 2
+        await pipe.close()
+
+    async def consume() -> None:
+        while True:
+            try:
+                got.append(await pipe.get())
+            except Closed:
+                return
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(produce())
+        group.create_task(consume())
+    assert got == list(range(50))
+    assert pipe.account.report() == {
+        "produced": 50,
+        "delivered": 50,
+        "dropped": {},
+        "pending": 0,
+    }
+
+
+async def test_a_full_pipe_makes_the_producer_wait() -> None:
+    pipe: Pipe[int] = Pipe(capacity=1)
+    await pipe.put(1)
+    second = asyncio.create_task(pipe.put(2))
+    await asyncio.sleep(0)
+    assert not second.done()
+    assert await pipe.get() == 1
+    await second
+    assert await pipe.get() == 2

@@ -1,0 +1,141 @@
+"""Laws of the join of streams. Times in milliseconds; hop 500, lateness 100, idle 500."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streamer.ticks import TickJoin
+from streamer.types import NS_PER_S, ImuBlock, Modality, Sample, Tick
+from streamer.windows import WindowSpec
+
+MS = 1_000_000
+PICTURE = np.zeros((1, 1, 3), np.uint8)
+
+
+def spec(stream: str, modality: Modality = "vision", length_ms: int = 2000) -> WindowSpec:
+    return WindowSpec(stream, modality, length_ms * MS, 500 * MS, 100 * MS)
+
+
+def frame(stream: str, t_ms: int, period_ms: int = 100) -> Sample:
+    return Sample(stream, "vision", t_ms * MS, period_ms * MS, PICTURE)
+
+
+def join(*specs: WindowSpec, min_coverage: float = 0.0) -> TickJoin:
+    return TickJoin(specs, min_coverage, idle_ns=500 * MS)
+
+
+def push(it: TickJoin, sample: Sample) -> list[Tick]:
+    """As it arrives when it ends, without delay."""
+    return it.push(sample, sample.end_ns)
+
+
+def ends(ticks: list[Tick]) -> list[int]:
+    return [t.end_ns // MS for t in ticks]
+
+
+def test_a_tick_waits_for_the_slower_stream() -> None:
+    # a  |====|====|=           ends 500 when both have passed 600
+    # b  |===                  (b is behind)
+    it = join(spec("a"), spec("b"))
+    for t in range(0, 1000, 100):
+        assert push(it, frame("a", t)) == []
+    for t in range(0, 500, 100):
+        assert push(it, frame("b", t)) == []
+    (tick,) = push(it, frame("b", 500))
+    assert ends([tick]) == [500]
+    assert {w.stream for w in tick.windows} == {"a", "b"}
+    assert tick.absent == {}
+
+
+def test_streams_of_different_length_end_on_the_same_grid() -> None:
+    it = join(spec("a"), spec("m", "imu", 5000))
+    ticks: list[Tick] = []
+    for t in range(0, 7000, 100):
+        stamps = np.array([t * MS, t * MS + 50 * MS], np.int64)
+        block = ImuBlock(stamps, np.zeros((2, 6), np.float32))
+        ticks += push(it, frame("a", t))
+        ticks += push(it, Sample("m", "imu", t * MS, 100 * MS, block))
+    tick = ticks[-1]
+    assert ends(ticks) == list(range(500, 7000, 500))
+    assert {w.span.end_ns for w in tick.windows} == {tick.end_ns}
+    assert {w.stream: w.span.length_ns // NS_PER_S for w in tick.windows} == {"a": 2, "m": 5}
+
+
+def test_a_silent_stream_delays_nobody() -> None:
+    # a  |====|====|====|====|
+    # b  |====x                 dead at 500: a tombstone once its windows hold nothing
+    it = join(spec("a"), spec("b"))
+    delays: dict[int, int] = {}
+    absent: dict[int, dict[str, str]] = {}
+    for t in range(0, 6000, 100):
+        ticks = push(it, frame("a", t))
+        if t < 500:
+            ticks += push(it, frame("b", t))
+        ticks += it.advance((t + 100) * MS)
+        for tick in ticks:
+            delays[tick.end_ns // MS] = t + 100 - tick.end_ns // MS
+            absent[tick.end_ns // MS] = dict(tick.absent)
+    assert list(delays) == list(range(500, 6000, 500))
+    assert max(delays.values()) <= 100 + 500, "lateness + one hop, also when the stream dies"
+    assert all(delay <= 200 for end, delay in delays.items() if end > 1000), "then nothing"
+    assert absent[500] == {}
+    assert absent[6000 - 500] == {"b": "empty"}
+
+
+def test_a_stream_that_never_came_holds_nobody() -> None:
+    it = join(spec("a"), spec("b"))
+    it.advance(0)
+    ticks: list[Tick] = []
+    for t in range(0, 2000, 100):
+        ticks += push(it, frame("a", t)) + it.advance((t + 100) * MS)
+    assert ends(ticks) == [500, 1000, 1500]
+    assert all(tick.absent == {"b": "empty"} for tick in ticks)
+
+
+def test_too_little_coverage_is_a_tombstone() -> None:
+    it = join(spec("a"), min_coverage=0.5)
+    ticks: list[Tick] = []
+    for t in range(0, 1500, 100):
+        ticks += push(it, frame("a", t))
+    assert ends(ticks) == [1000], "0.5 s of 2 s are not half a window, 1 s is"
+
+
+def test_an_ended_stream_is_named_and_waits_for_nobody() -> None:
+    it = join(spec("a"), spec("b"), min_coverage=0.1)
+    for t in range(0, 500, 100):
+        push(it, frame("b", t))
+        push(it, frame("a", t))
+    ticks = it.finish(["b"], 500 * MS)
+    for t in range(500, 4000, 100):
+        ticks += push(it, frame("a", t))
+    assert ends(ticks) == list(range(500, 4000, 500))
+    assert ticks[0].absent == {}
+    assert ticks[-1].absent == {"b": "ended"}
+
+
+def test_a_lost_tick_is_told_by_the_next_window() -> None:
+    it = join(spec("a"))
+    ticks = [tick for t in range(0, 700, 100) for tick in push(it, frame("a", t))]
+    it.lost(ticks[0], "overload")
+    later = [tick for t in range(700, 1200, 100) for tick in push(it, frame("a", t))]
+    assert later[0].windows[0].quality.dropped == {"window_overload": 1}
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 80), st.integers(0, 2)), max_size=120)
+)
+def test_ticks_come_once_and_in_order(events: list[tuple[str, int, int]]) -> None:
+    """Whatever comes when: every end at most once, ascending, every stream accounted for."""
+    it = join(spec("a"), spec("b"), spec("c"), min_coverage=0.05)
+    now = 0
+    ticks: list[Tick] = []
+    for stream, delay, step in events:
+        now += step * 50
+        ticks += it.push(frame(stream, max(0, now - delay)), now * MS)
+        ticks += it.advance(now * MS)
+    ticks += it.finish("abc", now * MS)
+    found = ends(ticks)
+    assert found == sorted(set(found))
+    for tick in ticks:
+        present = [w.stream for w in tick.windows]
+        assert sorted([*present, *tick.absent]) == ["a", "b", "c"]
