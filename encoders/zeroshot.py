@@ -39,7 +39,8 @@ TEMPERATURES: dict[Modality, float] = {
 
 # Label sets arrive over the network too.
 MOST_LABELS, MOST_TEMPLATES, LONGEST_LINE = 1000, 100, 300
-PROMPTS_AT_ONCE = 64
+# A pass of 16 prompts keeps the text tower busy; more would only cost memory, which a Jetson lacks.
+PROMPTS_AT_ONCE = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ def parse(name: str, text: str) -> LabelSet:
 def class_vectors(text: TextFn, label_set: LabelSet) -> NDArray[np.float32]:
     """Unit vectors float32 (K, D), one a label: the mean of its prompts' unit vectors, made unit.
 
-    `text` turns prompts into vectors (n, D), of any length; it gets at most 64 at once.
+    `text` turns prompts into vectors (n, D), of any length; it gets at most 16 at once.
     """
     prompts = [prompt for label in label_set.labels for prompt in label_set.prompts(label)]
     batches = [

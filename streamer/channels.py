@@ -5,6 +5,7 @@ Every channel keeps an `Account`; at any moment produced = delivered + dropped +
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -49,34 +50,39 @@ class Closed(Exception):
 class Mailbox(Generic[T]):
     """One slot, newest wins: for live runs, where an old tick is worth less than a new one.
 
-    `put` never waits; it returns the item it displaced, already counted as `overload`, so that
-    the caller can leave a tombstone.
+    The slot holds what was put together, up to `capacity` items, because a stream that falls
+    silent lets several ticks close at once, and that is no overload. `put` never waits; it returns
+    what it displaced, already counted as `overload`, so that the caller can leave tombstones.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, capacity: int) -> None:
         self.account = Account()
-        self._items: deque[T] = deque()
+        self._capacity = capacity
+        self._items: list[T] = []
         self._closed = False
         self._ready = asyncio.Event()
 
-    def put(self, item: T) -> T | None:
-        displaced = self._items.popleft() if self._items else None
-        if displaced is not None:
-            self.account.drop("overload")
-        self.account.produced += 1
-        self._items.append(item)
+    def put(self, items: Sequence[T]) -> list[T]:
+        """Put `items`, oldest first and at least one, in the place of what has not been taken."""
+        surplus = max(0, len(items) - self._capacity)
+        displaced = [*self._items, *items[:surplus]]
+        if displaced:
+            self.account.drop("overload", len(displaced))
+        self.account.produced += len(items)
+        self._items = list(items[surplus:])
         self._ready.set()
         return displaced
 
-    async def get(self) -> T:
-        """Wait for an item. Raises `Closed` once the channel is closed and empty."""
+    async def get(self) -> list[T]:
+        """Wait for items. Raises `Closed` once the channel is closed and empty."""
         while not self._items:
             if self._closed:
                 raise Closed
             self._ready.clear()
             await self._ready.wait()
-        self.account.delivered += 1
-        return self._items.popleft()
+        taken, self._items = self._items, []
+        self.account.delivered += len(taken)
+        return taken
 
     def close(self) -> None:
         self._closed = True
@@ -100,15 +106,19 @@ class Pipe(Generic[T]):
             self._items.append(item)
             self._changed.notify_all()
 
-    async def get(self) -> T:
-        """Wait for an item. Raises `Closed` once the channel is closed and empty."""
+    async def get(self) -> list[T]:
+        """Wait for one item. Raises `Closed` once the channel is closed and empty.
+
+        Always one, never what happens to be there: the batches of a file run, and so the last
+        bits of its vectors, must not depend on who was quicker.
+        """
         async with self._changed:
             await self._changed.wait_for(lambda: self._items or self._closed)
             if not self._items:
                 raise Closed
             self.account.delivered += 1
             self._changed.notify_all()
-            return self._items.popleft()
+            return [self._items.popleft()]
 
     async def close(self) -> None:
         async with self._changed:
@@ -128,57 +138,89 @@ class Parcel(Generic[T]):
 class Outbox(Generic[T]):
     """Messages on their way to something that can be slow or away. Oldest go first.
 
-    Bounded in bytes and count; each parcel also expires. Dropped by cause: `overflow` (made room
-    for a newer one), `expired`, `oversize` (larger than the whole outbox). The owner reports the
-    fate of what it took with `take` to the account (`delivered`, or `drop` with its own cause), or
-    gives it back with `unget` to be sent first.
+    Bounded in bytes and count; each parcel also expires. Dropped by cause: `expired`, `overflow`
+    (the oldest made room for a newer one; what has expired goes before it), `oversize` (larger
+    than the whole outbox). The owner reports the fate of what it took with `take` to the account
+    (`delivered`, or `drop` with its own cause), or gives it back with `unget` to be sent first.
+
+    Where nothing may be lost, wait for `room` before each `put`, give parcels that never expire,
+    and construct with `lossless=True`: then parcels given back do not push others out.
     """
 
-    def __init__(self, max_bytes: int, max_items: int) -> None:
+    def __init__(self, max_bytes: int, max_items: int, *, lossless: bool = False) -> None:
         self.account = Account()
         self.bytes = 0
         self._max_bytes = max_bytes
         self._max_items = max_items
+        self._lossless = lossless
         self._parcels: deque[Parcel[T]] = deque()
-        self._ready = asyncio.Event()
+        self._taken = asyncio.Event()
 
     def __len__(self) -> int:
         return len(self._parcels)
 
-    def put(self, parcel: Parcel[T]) -> None:
+    def put(self, parcel: Parcel[T], now_ns: int) -> None:
         self.account.produced += 1
         if parcel.size > self._max_bytes:
             self.account.drop("oversize")
             return
         self._parcels.append(parcel)
         self.bytes += parcel.size
-        self._make_room()
-        self._ready.set()
+        self._make_room(now_ns)
 
-    def unget(self, parcel: Parcel[T]) -> None:
-        """Give back what could not be sent; it stays the oldest, and the first to make room."""
-        self._parcels.appendleft(parcel)
-        self.bytes += parcel.size
-        self._make_room()
-        self._ready.set()
+    def unget(self, parcels: Sequence[Parcel[T]], now_ns: int) -> None:
+        """Give back, oldest first, what could not be sent; it is again the first to be taken."""
+        self._parcels.extendleft(reversed(parcels))
+        self.bytes += sum(parcel.size for parcel in parcels)
+        self._make_room(now_ns)
 
     def take(self, now_ns: int) -> Parcel[T] | None:
         """The oldest parcel still worth sending, or None."""
         while self._parcels:
-            parcel = self._parcels.popleft()
-            self.bytes -= parcel.size
+            parcel = self._pop()
             if parcel.expires_ns > now_ns:
                 return parcel
             self.account.drop("expired")
         return None
 
-    async def wait(self) -> None:
-        """Return once there is something to take."""
-        while not self._parcels:
-            self._ready.clear()
-            await self._ready.wait()
+    async def room(self, size: int) -> None:
+        """Return once a parcel of `size` bytes fits, or if it never will.
 
-    def _make_room(self) -> None:
-        while self.bytes > self._max_bytes or len(self._parcels) > self._max_items:
-            self.bytes -= self._parcels.popleft().size
+        The room is the caller's until it next awaits.
+        """
+        while size <= self._max_bytes and (
+            self.bytes + size > self._max_bytes or len(self._parcels) >= self._max_items
+        ):
+            self._taken.clear()
+            await self._taken.wait()
+
+    def discard(self, cause: str) -> int:
+        """Drop everything, for example because the run is over. Returns how many went."""
+        count = len(self._parcels)
+        while self._parcels:
+            self._pop()
+        if count:
+            self.account.drop(cause, count)
+        return count
+
+    def _pop(self) -> Parcel[T]:
+        parcel = self._parcels.popleft()
+        self.bytes -= parcel.size
+        self._taken.set()
+        return parcel
+
+    @property
+    def _overfull(self) -> bool:
+        return self.bytes > self._max_bytes or len(self._parcels) > self._max_items
+
+    def _make_room(self, now_ns: int) -> None:
+        if self._lossless or not self._overfull:
+            return
+        worth = deque(parcel for parcel in self._parcels if parcel.expires_ns > now_ns)
+        if len(worth) < len(self._parcels):
+            self.account.drop("expired", len(self._parcels) - len(worth))
+            self._parcels = worth
+            self.bytes = sum(parcel.size for parcel in worth)
+        while self._overfull:
+            self._pop()
             self.account.drop("overflow")

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 
 from streamer.channels import Account, Closed, Mailbox, Pipe
@@ -47,6 +48,10 @@ FILE_PATIENCE_NS = 10 * NS_PER_S
 """How far, in event time, a stream of a file run may fall behind the others before they stop
 waiting for it: more than containers interleave, and the bound of what is held meanwhile."""
 
+BATCH_TICKS = 4
+"""The most ticks encoded together in a live run. Several close at once when a stream falls
+silent; more than this is a machine that was asleep, and only the newest are worth having."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -77,6 +82,7 @@ class Pipeline:
     ) -> None:
         self.live = any(source.live for source in sources)
         self.published: dict[str, int] = {}
+        self.latest: dict[str, Embedding] = {}
         self.latencies = {stage: Latencies() for stage in ("wait", "encode", "closed_to_published")}
         self._plan, self._sources, self._sinks = plan, sources, sinks
         self._encoder, self._labeler = encoder, labeler
@@ -96,7 +102,7 @@ class Pipeline:
             plan.min_coverage,
             plan.idle_ns,
         )
-        self._mailbox: Mailbox[Tick] = Mailbox()
+        self._mailbox: Mailbox[Tick] = Mailbox(BATCH_TICKS)
         self._pipe: Pipe[Tick] = Pipe(capacity=2)
         self._absent: dict[str, dict[str, int]] = {}
 
@@ -150,9 +156,8 @@ class Pipeline:
             await self._clock.sleep_until(now + self._plan.hop_ns // 10)
 
     def _offer(self, ticks: Sequence[Tick]) -> None:
-        for tick in ticks:
-            displaced = self._mailbox.put(tick)
-            if displaced is not None:
+        if ticks:
+            for displaced in self._mailbox.put(ticks):
                 self._join.lost(displaced, "overload")
 
     async def _feed_files(self) -> None:
@@ -197,24 +202,33 @@ class Pipeline:
         loop = asyncio.get_running_loop()
         while True:
             try:
-                tick = await channel.get()
+                ticks = await channel.get()
             except Closed:
                 return
-            embeddings = await loop.run_in_executor(device, self._encode, tick)
-            for embedding in embeddings:
+            for embedding in await loop.run_in_executor(device, self._encode, ticks):
                 await self._publish(embedding)
-            for stream, cause in tick.absent.items():
-                add_counts(self._absent.setdefault(stream, {}), [(cause, 1)])
+            for tick in ticks:
+                for stream, cause in tick.absent.items():
+                    add_counts(self._absent.setdefault(stream, {}), [(cause, 1)])
 
-    def _encode(self, tick: Tick) -> list[Embedding]:
-        """On the one thread that owns the device: vectors, labels and the fused embedding."""
+    def _encode(self, ticks: Sequence[Tick]) -> list[Embedding]:
+        """On the one thread that owns the device: everything pending as one batch."""
         started = self._clock.now_ns()
-        vectors = self._encoder.encode(tick.windows)
-        if vectors.shape != (len(tick.windows), self._encoder.dim):
+        windows = [window for tick in ticks for window in tick.windows]
+        vectors = self._encoder.encode(windows)
+        if vectors.shape != (len(windows), self._encoder.dim):
             raise EncoderFailed(
-                f"encoder {self._encoder.name}: expected {len(tick.windows)} vectors of "
+                f"encoder {self._encoder.name}: expected {len(windows)} vectors of "
                 f"{self._encoder.dim}, got shape {vectors.shape}"
             )
+        embeddings: list[Embedding] = []
+        rows = iter(vectors)
+        for tick in ticks:
+            embeddings += self._embeddings(tick, list(islice(rows, len(tick.windows))), started)
+        return embeddings
+
+    def _embeddings(self, tick: Tick, vectors: Sequence[Vector], started: int) -> list[Embedding]:
+        """The embeddings of one tick with their labels, and the fused one last."""
         labels = [
             self._labeler(w.modality, v) if self._labeler else None
             for w, v in zip(tick.windows, vectors, strict=True)
@@ -242,6 +256,7 @@ class Pipeline:
             ledger = replace(message.ledger, published_ns=now)
             message = replace(message, ledger=ledger)
             self.published[message.stream] = self.published.get(message.stream, 0) + 1
+            self.latest[message.stream] = message
             self.latencies["wait"].add(ledger.encode_started_ns - ledger.closed_ns)
             self.latencies["encode"].add(ledger.encoded_ns - ledger.encode_started_ns)
             self.latencies["closed_to_published"].add(now - ledger.closed_ns)

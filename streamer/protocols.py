@@ -3,14 +3,14 @@
 Sources, encoders and sinks are frozen configuration models; `open()` yields the live thing.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.types import Message, Sample, StreamInfo, Window
+from streamer.types import Message, Modality, Sample, StreamInfo, Window
 
 
 class Clock(Protocol):
@@ -63,12 +63,20 @@ class OpenEncoder(Protocol):
 
 
 class Encoder(Protocol):
-    def open(self) -> AbstractContextManager[OpenEncoder]: ...
+    def open(
+        self, modalities: Collection[Modality], *, text: bool
+    ) -> AbstractContextManager[OpenEncoder]:
+        """Load what `modalities` (and `text`, for labels) need. Raises `EncoderFailed`."""
+        ...
 
 
 class OpenSink(Protocol):
     async def publish(self, message: Message) -> None:
         """Take the message. Returns quickly: a sink that can be slow has its own bounded outbox."""
+        ...
+
+    def report(self) -> Mapping[str, Any]:
+        """JSON-ready: `produced`, `delivered`, `dropped` by cause, `pending`."""
         ...
 
 

@@ -62,9 +62,14 @@ class TickJoin:
             self._seen_ns[stream] = now_ns
 
     def lost(self, tick: Tick, cause: str) -> None:
-        """Note a tick that was dropped before encoding on the streams' next quality cards."""
+        """Note a tick that was dropped before encoding on the streams' next quality cards.
+
+        What its own cards would have told goes there too.
+        """
         for window in tick.windows:
-            self.windowers[window.stream].count(f"window_{cause}", 1)
+            windower = self.windowers[window.stream]
+            windower.count(f"window_{cause}", 1)
+            windower.hand_on(window.quality)
 
     @property
     def watermark_ns(self) -> int | None:

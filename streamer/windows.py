@@ -24,6 +24,7 @@ from streamer.types import (
     Counts,
     ImuBlock,
     Modality,
+    Quality,
     Sample,
     Span,
     Window,
@@ -103,11 +104,19 @@ class Windower:
             return []
         last_end = grid_after(self._newest_end_ns - 1, self.spec.hop_ns)
         self.watermark_ns = max(last_end, self.watermark_ns or last_end)
-        return list(self._close(last_end))
+        closed = list(self._close(last_end))
+        self._samples.clear()
+        return closed
 
     def count(self, cause: str, number: int) -> None:
         """Note a loss further down the line, so that the next window's quality card tells it."""
         self._dropped[cause] = self._dropped.get(cause, 0) + number
+
+    def hand_on(self, quality: Quality) -> None:
+        """The next card also tells what `quality` told of a window that nobody will see."""
+        self._late += quality.late
+        for cause, number in quality.dropped.items():
+            self.count(cause, number)
 
     def _drop(self, cause: str) -> list[Window]:
         self.account.drop(cause)

@@ -40,7 +40,8 @@ def _sockets(process: psutil.Process) -> set[str]:
 
 
 @pytest.fixture(autouse=True)
-def event_loop_guard(request: pytest.FixtureRequest) -> None:
+def event_loop_guard(request: pytest.FixtureRequest, nothing_left_behind: None) -> None:
+    del nothing_left_behind  # asked for so that it looks last, when the loop is closed
     function = getattr(request, "function", None)
     if inspect.iscoroutinefunction(function):
         request.getfixturevalue("unblocked_event_loop")

@@ -1,5 +1,39 @@
 """The `streamer` command: one file per verb, joined here."""
 
+from typing import Annotated
+
 import typer
 
-app = typer.Typer(no_args_is_help=True)
+from streamer.cli.check import check
+from streamer.cli.embed import embed
+from streamer.cli.listen import listen
+from streamer.cli.run import run
+from streamer.version import __version__
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Sensors in, vectors of one shared space and zero-shot labels out, over MQTT.
+
+    Start with `streamer run demo` in one terminal and `streamer listen` in another.
+    """
+
+
+for verb in (run, check, embed, listen):
+    app.command()(verb)

@@ -1,0 +1,48 @@
+# `make demo` and `make test` do all set-up on a machine that has Python 3.11+ and make.
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: help demo test test-slow check system bench clean
+
+help:
+	@echo "make demo       set up and run the built-in demo"
+	@echo "make test       set up and run the tests (under 10 minutes)"
+	@echo "make test-slow  the tests that need minutes or gigabytes"
+	@echo "make check      lint, types, import contracts"
+	@echo "make system     install the Debian packages that the fuller tests use (needs root)"
+	@echo "make bench      measure; one JSON line a benchmark"
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "needs Python 3.11 or newer")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $(READY)
+
+demo: $(READY)
+	$(BIN)/streamer run demo
+
+test: $(READY)
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: $(READY)
+	$(BIN)/python -m pytest -m slow
+
+check: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+system:
+	apt-get update -qq
+	apt-get install --yes --no-install-recommends -qq ffmpeg mosquitto mosquitto-clients openssl python3-venv
+
+bench: $(READY)
+	$(BIN)/python -m benchmarks.windower
+	$(BIN)/python -m benchmarks.engine
+	$(BIN)/python -m benchmarks.towers
+
+clean:
+	rm -rf .venv .demo .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,106 @@
+"""Reads a configuration: YAML, then `--set key=value`, then the schema. One line per error."""
+
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from configs.schema import RunConfig
+from encoders.zeroshot import LabelSet, parse
+from streamer.errors import ConfigError
+
+LARGEST_FILE = 1 << 20
+
+
+def load(name: str, overrides: Sequence[str] = ()) -> RunConfig:
+    """The configuration at path `name`, or the built-in one of that name (`demo`).
+
+    Raises `ConfigError`, one line per problem, each beginning with the path of the field.
+    """
+    tree = _tree(name, _text(name, "*.yaml", "configuration"))
+    for override in overrides:
+        _put(tree, override)
+    try:
+        return RunConfig.model_validate(tree)
+    except ValidationError as error:
+        raise ConfigError("\n".join(_line(problem) for problem in error.errors())) from None
+
+
+def label_set(name: str) -> LabelSet:
+    """The label set at path `name`, or the built-in one of that name. Raises `ConfigError`."""
+    return parse(Path(name).stem, _text(name, "labels/*.txt", "label set"))
+
+
+def _text(name: str, pattern: str, what: str) -> str:
+    folder, suffix = Path(pattern).parent, Path(pattern).suffix
+    builtin = {
+        entry.name.removesuffix(suffix): entry
+        for entry in files("configs").joinpath(str(folder)).iterdir()
+        if entry.name.endswith(suffix)
+    }
+    path = Path(name)
+    if name in builtin and not path.is_file():
+        return builtin[name].read_text("utf-8")
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            raise ConfigError(f"{name}: expected a {what} of at most {LARGEST_FILE} bytes")
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        known = ", ".join(sorted(builtin))
+        why = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise ConfigError(f"{name}: expected a {what} ({why}); built-in ones: {known}") from None
+
+
+def _tree(name: str, text: str) -> dict[str, Any]:
+    try:
+        tree: object = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        where = getattr(error, "problem_mark", None)
+        line = f":{where.line + 1}" if where else ""
+        raise ConfigError(f"{name}{line}: not YAML: {getattr(error, 'problem', error)}") from None
+    if not isinstance(tree, dict):
+        raise ConfigError(f"{name}: expected a mapping at the top, got {type(tree).__name__}")
+    return tree
+
+
+def _put(tree: Any, override: str) -> None:
+    """Set `a.0.b=value`; the value is read as YAML. Missing mappings are made."""
+    key, equals, text = override.partition("=")
+    if not equals:
+        raise ConfigError(f"--set {override}: expected key=value")
+    try:
+        value: object = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise ConfigError(f"--set {override}: the value is not YAML") from None
+    *way, last = key.split(".")
+    here = tree
+    for part in way:
+        here = _step(here, part, override)
+    if isinstance(here, list):
+        here[_index(here, last, override)] = value
+    elif isinstance(here, dict):
+        here[last] = value
+    else:
+        raise ConfigError(f"--set {override}: {key} is not inside a mapping or a list")
+
+
+def _step(here: Any, part: str, override: str) -> Any:
+    if isinstance(here, list):
+        return here[_index(here, part, override)]
+    if isinstance(here, dict):
+        return here.setdefault(part, {})
+    raise ConfigError(f"--set {override}: nothing below {part}")
+
+
+def _index(items: list[Any], part: str, override: str) -> int:
+    if not part.isdecimal() or int(part) >= len(items):
+        raise ConfigError(f"--set {override}: expected an index below {len(items)}, got {part}")
+    return int(part)
+
+
+def _line(problem: Any) -> str:
+    path = ".".join(str(part) for part in problem["loc"]) or "configuration"
+    return f"{path}: {problem['msg'].removeprefix('Value error, ')}"

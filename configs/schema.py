@@ -1,0 +1,139 @@
+"""The configuration of a run: the one module that knows every adapter.
+
+YAML in, frozen models out. A typo reads `sources.0.camera.fps: Extra inputs are not permitted`.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from encoders.imagebind.runtime import ImageBindEncoder
+from encoders.noop import NoopEncoder
+from sinks.jsonl import JsonlSink
+from sinks.memory import MemorySink
+from sinks.mqtt import MqttSink
+from sources.demo_clip import DemoClip
+from sources.media import Media
+from sources.pictures import Pictures
+from sources.synthetic import SyntheticSource
+from sources.tables import ImuCsv
+from streamer.pipeline import Plan
+from streamer.types import NS_PER_S, Modality
+
+Seconds = Annotated[float, Field(gt=0, le=3600)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Weight = Annotated[float, Field(ge=0, le=1000)]
+
+SourceConfig = Annotated[
+    DemoClip | Media | Pictures | ImuCsv | SyntheticSource, Field(discriminator="kind")
+]
+EncoderConfig = Annotated[ImageBindEncoder | NoopEncoder, Field(discriminator="kind")]
+SinkConfig = Annotated[MqttSink | JsonlSink | MemorySink, Field(discriminator="kind")]
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Lengths(Strict):
+    """Seconds of each modality's windows. The published weights expect 2, and 5 for the IMU."""
+
+    vision: Seconds = 2.0
+    audio: Seconds = 2.0
+    depth: Seconds = 2.0
+    thermal: Seconds = 2.0
+    imu: Seconds = 5.0
+
+
+class Windows(Strict):
+    """The grid and when a window on it closes, in seconds.
+
+    `idle_s`: after this much silence a live stream holds the others no longer (default: the hop).
+    """
+
+    length_s: Lengths = Field(default_factory=Lengths)
+    hop_s: Seconds = 0.5
+    lateness_s: Annotated[float, Field(ge=0, le=60)] = 0.1
+    idle_s: Seconds | None = None
+    min_coverage: Share = 0.5
+
+    @model_validator(mode="after")
+    def _hop_is_whole(self) -> "Windows":
+        if abs(self.hop_s * 1e3 - round(self.hop_s * 1e3)) > 1e-9:
+            raise ValueError(f"hop_s: expected whole milliseconds, got {self.hop_s}")
+        return self
+
+
+class LabelSets(Strict):
+    """Zero-shot labels. A set is the name of a built-in one or the path of a text file.
+
+    `set` serves every modality that `sets` does not name; only a set that all modalities share
+    gives a fused label. `temperatures` and `none_below` (a cosine) replace the defaults.
+    """
+
+    set: str = "indoor"
+    sets: Mapping[Modality, str] = Field(default_factory=dict[Modality, str])
+    temperatures: Mapping[Modality, Annotated[float, Field(gt=0, le=10)]] = Field(
+        default_factory=dict[Modality, float]
+    )
+    none_below: Mapping[Modality, Annotated[float, Field(ge=-1, le=1)]] = Field(
+        default_factory=dict[Modality, float]
+    )
+
+    def name_for(self, modality: Modality) -> str:
+        return self.sets.get(modality, self.set)
+
+
+class Fusion(Strict):
+    """The joint embedding; weights by modality, 1 where none is given, 0 leaves it out."""
+
+    enabled: bool = True
+    weights: Mapping[Modality, Weight] = Field(default_factory=dict[Modality, float])
+
+
+class RunConfig(Strict):
+    """Everything that `streamer run` needs."""
+
+    sources: Annotated[tuple[SourceConfig, ...], Field(min_length=1)]
+    encoder: EncoderConfig
+    windows: Windows = Field(default_factory=Windows)
+    labels: LabelSets | Literal[False] = Field(default_factory=LabelSets)
+    fusion: Fusion = Field(default_factory=Fusion)
+    sinks: tuple[SinkConfig, ...] = ()
+    health_s: Seconds = 5.0
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> "RunConfig":
+        names = Counter(info.name for source in self.sources for info in source.streams)
+        twice = sorted(name for name, count in names.items() if count > 1)
+        if twice:
+            raise ValueError(f"sources: stream names must be unique, got {', '.join(twice)} twice")
+        return self
+
+    @property
+    def modalities(self) -> frozenset[Modality]:
+        return frozenset(info.modality for source in self.sources for info in source.streams)
+
+    @property
+    def live(self) -> bool:
+        return any(source.live for source in self.sources)
+
+    def plan(self) -> Plan:
+        windows = self.windows
+        idle_s = windows.idle_s if windows.idle_s is not None else windows.hop_s
+        return Plan(
+            hop_ns=_ns(windows.hop_s),
+            lengths_ns={name: _ns(s) for name, s in windows.length_s.model_dump().items()},
+            lateness_ns=_ns(windows.lateness_s),
+            idle_ns=_ns(idle_s),
+            min_coverage=windows.min_coverage,
+            weights={str(m): weight for m, weight in self.fusion.weights.items()},
+            fused=self.fusion.enabled,
+            health_ns=_ns(self.health_s),
+        )
+
+
+def _ns(seconds: float) -> int:
+    return round(seconds * NS_PER_S)

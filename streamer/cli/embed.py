@@ -1,0 +1,169 @@
+"""`streamer embed`: vectors and labels of files, without a broker."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Annotated, Any, TextIO
+
+import numpy as np
+import typer
+from rich.progress import Progress
+from safetensors.numpy import save_file
+
+from configs.load import load
+from configs.schema import RunConfig, Windows
+from sources.encodings import Colour
+from sources.epoch import DEFAULT_START, to_ns
+from sources.media import Media, MediaStreams
+from sources.pictures import Pictures
+from sources.probe import probe
+from streamer.cli.output import Json, Overrides, console, emit, one_line_errors, say_logs
+from streamer.cli.session import make_labeler
+from streamer.errors import ConfigError
+from streamer.pipeline import Labeler, Pipeline, Plan
+from streamer.protocols import OpenEncoder, Source
+from streamer.types import NS_PER_S, Embedding, Message, Modality
+
+
+def embed(
+    files: Annotated[
+        list[Path], typer.Argument(help="Pictures, sound or video; GoPro video has motion too.")
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="A new .jsonl or .safetensors file; default: stdout."),
+    ] = None,
+    config: Annotated[
+        str, typer.Option(help="The configuration whose encoder and labels are used.")
+    ] = "demo",
+    hop: Annotated[
+        float, typer.Option(min=0.1, max=60, help="Seconds from one window's end to the next.")
+    ] = 2.0,
+    overrides: Overrides = None,
+    as_json: Json = False,
+) -> None:
+    """Vectors and zero-shot labels of files, one record a window and modality.
+
+    JSON lines: file, modality, t0_s and t1_s in the file, model, vector, labels. Safetensors: one
+    matrix `vectors` in float32, and the same records in the metadata.
+    """
+    say_logs()
+    with one_line_errors():
+        kind = _kind(output)
+        settings = load(config, overrides or ())
+        sources = {path: _source(path) for path in files}
+        modalities = _modalities(sources.values())
+        plan = settings.model_copy(update={"windows": _windows(settings, hop)}).plan()
+        records: list[dict[str, Any]] = []
+        with (
+            settings.encoder.open(modalities, text=bool(settings.labels)) as encoder,
+            Progress(console=console, transient=True) as progress,
+        ):
+            labeler = _labeler(settings, encoder, modalities)
+            for path in progress.track(files, description="embedding"):
+                found = asyncio.run(_embed(sources[path], plan, encoder, labeler))
+                records += [_record(path, embedding) for embedding in found]
+        _write(records, output, kind)
+    console.print(f"{len(records)} vectors of {len(files)} files")
+    if as_json:
+        emit({"command": "embed", "ok": True, "files": len(files), "vectors": len(records)})
+
+
+def _kind(output: Path | None) -> str:
+    if output is None:
+        return ".jsonl"
+    if output.suffix not in (".jsonl", ".safetensors"):
+        raise ConfigError(f"{output}: expected a name that ends in .jsonl or .safetensors")
+    if output.exists():
+        raise ConfigError(f"{output}: exists already; expected the name of a new file")
+    if not output.parent.is_dir():
+        raise ConfigError(f"{output}: expected an existing folder, {output.parent} is none")
+    return output.suffix
+
+
+def _source(path: Path) -> Source:
+    contents = probe(path)
+    if contents.kind == "picture":
+        # Shown for exactly one window, whatever its length.
+        return Pictures(path=path, stream="vision", encoding=Colour(), hold_s=2.0)
+    named: dict[Modality, str] = {modality: modality for modality in contents.durations_s}
+    return Media(path=path, streams=MediaStreams.model_validate(named))
+
+
+def _modalities(sources: Iterable[Source]) -> frozenset[Modality]:
+    return frozenset(info.modality for source in sources for info in source.streams)
+
+
+def _windows(settings: RunConfig, hop_s: float) -> Windows:
+    return settings.windows.model_copy(update={"hop_s": hop_s})
+
+
+def _labeler(
+    settings: RunConfig, encoder: OpenEncoder, modalities: frozenset[Modality]
+) -> Labeler | None:
+    return make_labeler(settings.labels, encoder, modalities)[0] if settings.labels else None
+
+
+class _Kept:
+    """A sink that keeps the embeddings of one file."""
+
+    def __init__(self) -> None:
+        self.embeddings: list[Embedding] = []
+
+    async def publish(self, message: Message) -> None:
+        if isinstance(message, Embedding) and message.modality != "fused":
+            self.embeddings.append(message)
+
+    def report(self) -> dict[str, Any]:
+        return {}
+
+
+async def _embed(
+    source: Source, plan: Plan, encoder: OpenEncoder, labeler: Labeler | None
+) -> list[Embedding]:
+    kept = _Kept()
+    await Pipeline(plan, [source], encoder, [kept], labeler=labeler).run(asyncio.Event())
+    return kept.embeddings
+
+
+def _record(path: Path, embedding: Embedding) -> dict[str, Any]:
+    start_ns = to_ns(DEFAULT_START)
+    record: dict[str, Any] = {
+        "file": str(path),
+        "modality": embedding.modality,
+        "t0_s": (embedding.span.start_ns - start_ns) / NS_PER_S,
+        "t1_s": (embedding.span.end_ns - start_ns) / NS_PER_S,
+        "model": embedding.model,
+        "vector": [float(x) for x in embedding.vector],
+    }
+    if embedding.labels is not None:
+        rows = zip(
+            embedding.labels.names,
+            embedding.labels.probabilities.tolist(),
+            embedding.labels.cosines.tolist(),
+            strict=True,
+        )
+        best = sorted(rows, key=lambda row: -row[1])
+        record["labels"] = [{"label": n, "p": p, "cosine": c} for n, p, c in best]
+        record["calibrated"] = embedding.labels.calibrated
+    return record
+
+
+def _write(records: Sequence[dict[str, Any]], output: Path | None, kind: str) -> None:
+    if kind == ".safetensors":
+        assert output is not None  # noqa: S101 - _kind allows stdout for .jsonl only
+        vectors = np.array([record["vector"] for record in records], np.float32)
+        plain = [{k: v for k, v in record.items() if k != "vector"} for record in records]
+        save_file({"vectors": vectors}, output, metadata={"records": json.dumps(plain)})
+        return
+    if output is None:
+        _lines(records, sys.stdout)
+    else:
+        with output.open("x", encoding="utf-8") as file:
+            _lines(records, file)
+
+
+def _lines(records: Sequence[dict[str, Any]], file: TextIO) -> None:
+    file.writelines(json.dumps(record, allow_nan=False) + "\n" for record in records)

@@ -1,0 +1,63 @@
+"""How commands speak: people on stderr, data on stdout, one line per error."""
+
+import json
+import logging
+import sys
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from streamer.errors import ConfigError, StreamerError
+
+console = Console(stderr=True, highlight=False)
+
+Json = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object as the last line of the output.")
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a field, e.g. windows.hop_s=0.25."),
+]
+
+
+def say_logs(verbose: bool = False) -> None:
+    """Log lines of the program go to stderr."""
+    logging.basicConfig(
+        level=logging.DEBUG if verbose else logging.INFO,
+        format="%(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+        force=True,
+    )
+
+
+def emit(report: dict[str, Any]) -> None:
+    """The one JSON object of a command, on stdout."""
+    sys.stdout.write(json.dumps(report, allow_nan=False) + "\n")
+    sys.stdout.flush()
+
+
+@contextmanager
+def one_line_errors() -> Generator[None, None, None]:
+    """Expected errors end the command with one line each: 2 for the configuration, else 1."""
+    try:
+        yield
+    except* StreamerError as group:
+        code = 1
+        for error in _leaves(group):
+            if isinstance(error, ConfigError):
+                code = 2
+            for line in str(error).splitlines():
+                console.print(f"[bold red]error[/]: {escape(line)}", soft_wrap=True)
+        raise typer.Exit(code) from None
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error

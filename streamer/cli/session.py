@@ -1,0 +1,127 @@
+"""Puts a configuration together and runs it: the composition root."""
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import Callable, Generator
+from contextlib import AsyncExitStack, contextmanager
+from typing import Any
+
+from configs.load import label_set
+from configs.schema import LabelSets, RunConfig
+from encoders import zeroshot
+from streamer.clock import SystemClock
+from streamer.metrics import cpu_seconds, peak_memory_mb
+from streamer.pipeline import Labeler, Pipeline
+from streamer.protocols import OpenEncoder, OpenSink
+from streamer.types import NS_PER_S, Labels, Meta, Modality, Vector
+
+log = logging.getLogger(__name__)
+
+Watch = Callable[[Pipeline], None]
+
+
+def make_labeler(
+    labels: LabelSets, encoder: OpenEncoder, modalities: frozenset[Modality]
+) -> tuple[Labeler, str]:
+    """The function that labels a vector, and the hash of what it labels with.
+
+    Every set goes through the text tower once, here.
+    """
+    names = {modality: labels.name_for(modality) for modality in sorted(modalities)}
+    sets = {name: label_set(name) for name in set(names.values())}
+    classes = {name: zeroshot.class_vectors(encoder.text, each) for name, each in sets.items()}
+
+    def label(modality: Modality, vector: Vector) -> Labels:
+        name = names[modality]
+        temperature = labels.temperatures.get(modality, zeroshot.TEMPERATURES[modality])
+        scores = zeroshot.score(
+            vector[None], classes[name], temperature, labels.none_below.get(modality)
+        )
+        return zeroshot.labels(scores, sets[name])[0]
+
+    return label, "+".join(sorted(each.hash for each in sets.values()))
+
+
+async def run(
+    config: RunConfig,
+    encoder: OpenEncoder,
+    *,
+    seconds: float | None = None,
+    watch: Watch | None = None,
+) -> dict[str, Any]:
+    """Run `config` until its sources end, `seconds` have passed or a signal asks to stop.
+
+    Returns the report of the run: counts, latencies and losses by cause, of the engine and of
+    every sink. `watch` gets the pipeline before it starts, to show progress.
+    """
+    clock = SystemClock()
+    started_ns, cpu_s = clock.now_ns(), cpu_seconds()
+    labeler, set_hash = None, ""
+    if config.labels:
+        labeler, set_hash = await asyncio.to_thread(
+            make_labeler, config.labels, encoder, config.modalities
+        )
+    plan = config.plan()
+    async with AsyncExitStack() as stack:
+        sinks: list[OpenSink] = [
+            await stack.enter_async_context(sink.open(clock, lossless=not config.live))
+            for sink in config.sinks
+        ]
+        pipeline = Pipeline(plan, config.sources, encoder, sinks, labeler=labeler, clock=clock)
+        meta = Meta(
+            model=encoder.name,
+            model_hash=encoder.hash,
+            dim=encoder.dim,
+            hop_ns=plan.hop_ns,
+            lengths_ns={m: plan.lengths_ns[m] for m in sorted(config.modalities)},
+            streams={i.name: i.modality for s in config.sources for i in s.streams},
+            label_set_hash=set_hash,
+            clock="host" if config.live else "file",
+        )
+        for sink in sinks:
+            await sink.publish(meta)
+        if watch is not None:
+            watch(pipeline)
+        stop = asyncio.Event()
+        with _signals(stop):
+            deadline = asyncio.get_running_loop().call_later(seconds, stop.set) if seconds else None
+            try:
+                await pipeline.run(stop)
+            finally:
+                if deadline is not None:
+                    deadline.cancel()
+    wall_s = (clock.now_ns() - started_ns) / NS_PER_S
+    return {
+        "model": encoder.name,
+        **pipeline.report(),
+        "sinks": [
+            {"kind": settings.kind, **sink.report()}
+            for settings, sink in zip(config.sinks, sinks, strict=True)
+        ],
+        "wall_s": round(wall_s, 3),
+        "cpu_s": round(cpu_seconds() - cpu_s, 3),
+        "peak_memory_mb": peak_memory_mb(),
+    }
+
+
+@contextmanager
+def _signals(stop: asyncio.Event) -> Generator[None, None, None]:
+    """SIGINT and SIGTERM drain and leave; a second one ends the process at once."""
+    loop = asyncio.get_running_loop()
+
+    def ask(number: int) -> None:
+        if stop.is_set():
+            os._exit(128 + number)
+        log.info("stopping: draining what is under way (once more to end at once)")
+        stop.set()
+
+    asked = (signal.SIGINT, signal.SIGTERM)
+    for number in asked:
+        loop.add_signal_handler(number, ask, number)
+    try:
+        yield
+    finally:
+        for number in asked:
+            loop.remove_signal_handler(number)

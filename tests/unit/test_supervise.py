@@ -1,0 +1,83 @@
+"""Live sources are reopened; their states are told once each way."""
+
+import asyncio
+import logging
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streamer.clock import VirtualClock
+from streamer.errors import SourceLost
+from streamer.supervise import Backoff, supervised
+from streamer.types import NS_PER_S, SourceStatus
+from tests.doubles import MS, ScriptedSource, frame
+
+
+def test_delays_double_up_to_the_cap() -> None:
+    backoff = Backoff(first_s=1, cap_s=5, budget=10)
+    assert [backoff.lost(0, chance=0) for _ in range(5)] == [1, 2, 4, 5, 5]
+    backoff.worked()
+    assert backoff.lost(0, chance=0) == 1
+
+
+@given(st.floats(0, 1))
+def test_jitter_shortens_by_half_at_most(chance: float) -> None:
+    assert 0.5 <= Backoff(first_s=1).lost(0, chance) <= 1
+
+
+def test_a_spent_budget_means_one_try_every_thirty_seconds_until_a_quiet_minute() -> None:
+    backoff = Backoff(budget=2, period_s=60, spent_s=30)
+    assert backoff.lost(0, 0) < 30
+    assert backoff.lost(1 * NS_PER_S, 0) < 30
+    assert backoff.lost(2 * NS_PER_S, 0) == 30
+    assert backoff.lost(32 * NS_PER_S, 0) == 30
+    assert backoff.lost(200 * NS_PER_S, 0) < 30
+
+
+async def run(source: ScriptedSource) -> tuple[list[int], list[SourceStatus]]:
+    clock = VirtualClock()
+    states: list[SourceStatus] = []
+    stamps: list[int] = []
+
+    async def report(status: SourceStatus) -> None:
+        states.append(status)
+
+    async def drive() -> None:
+        while True:
+            await asyncio.sleep(0)
+            clock.advance_to(clock.now_ns() + 50 * MS)
+
+    driver = asyncio.create_task(drive())
+    try:
+        stamps += [s.t_ns // MS async for s in supervised(source, clock, report)]
+    finally:
+        driver.cancel()
+    return stamps, states
+
+
+async def test_a_lost_source_comes_back(caplog: pytest.LogCaptureFixture) -> None:
+    source = ScriptedSource(
+        "cam", [[frame("cam", 0), frame("cam", 100 * MS)], [], [frame("cam", 900 * MS)]], live=True
+    )
+    with caplog.at_level(logging.WARNING):
+        stamps, states = await run(source)
+    assert stamps == [0, 100, 900]
+    assert source.opened == 3
+    assert [(s.state, s.restarts) for s in states] == [
+        ("online", 0),
+        ("offline", 0),  # once, though it was lost twice
+        ("online", 2),
+        ("offline", 2),
+    ]
+    assert states[1].why == "cam: life 1 is over"
+    assert states[1].last_capture_ns == 100 * MS
+    assert states[3].why == "ended"
+    assert len(caplog.records) == 2, "logged once when lost, once when back"
+
+
+async def test_a_file_that_is_lost_is_not_tried_again() -> None:
+    source = ScriptedSource("file", [[frame("file", 0)], []])
+    with pytest.raises(SourceLost, match="life 1 is over"):
+        await run(source)
+    assert source.opened == 1
