@@ -96,7 +96,7 @@ class Fusion(Strict):
 class RunConfig(Strict):
     """Everything that `streamer run` needs."""
 
-    sources: Annotated[tuple[SourceConfig, ...], Field(min_length=1)]
+    sources: tuple[SourceConfig, ...]
     encoder: EncoderConfig
     windows: Windows = Field(default_factory=Windows)
     labels: LabelSets | Literal[False] = Field(default_factory=LabelSets)
@@ -105,7 +105,9 @@ class RunConfig(Strict):
     health_s: Seconds = 5.0
 
     @model_validator(mode="after")
-    def _names_are_unique(self) -> "RunConfig":
+    def _streams_are_there_and_unique(self) -> "RunConfig":
+        if not self.sources:
+            raise ValueError("sources: expected at least one")
         names = Counter(info.name for source in self.sources for info in source.streams)
         twice = sorted(name for name, count in names.items() if count > 1)
         if twice:

@@ -1,0 +1,111 @@
+"""Configurations: the shipped ones load, mistakes are one line with the path of the field."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from configs.load import label_set, load
+from streamer.errors import ConfigError
+from tests.needs import ROOT
+
+SOURCE = {"kind": "synthetic", "stream": "front", "modality": "vision", "rate_hz": 30}
+MINIMAL = {
+    "sources": [SOURCE],
+    "encoder": {"kind": "noop"},
+}
+
+
+def written(tmp_path: Path, tree: object) -> str:
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml.safe_dump(tree))
+    return str(path)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda p: p.name)
+def test_every_shipped_configuration_is_valid_and_explained(path: Path) -> None:
+    config = load(str(path))
+    assert config.sources
+    assert config.labels
+    label_set(config.labels.set)
+    comments = [line for line in path.read_text().splitlines() if "#" in line]
+    assert len(comments) >= 8
+
+
+def test_a_built_in_configuration_is_found_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert load("demo") == load(str(ROOT / "configs" / "demo.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("sources.0.fps=30", "sources.0.synthetic.fps: Extra inputs are not permitted"),
+        ("windows.hop=1", "windows.hop: Extra inputs are not permitted"),
+        ("windows.hop_s=0", "windows.hop_s: Input should be greater than 0"),
+        ("windows.hop_s=0.0001", "windows: hop_s: expected whole milliseconds, got 0.0001"),
+        ("encoder.kind=clip", "encoder: Input tag 'clip' found using 'kind' does not match"),
+        ("sources.5.kind=x", "--set sources.5.kind=x: expected an index below 1, got 5"),
+        ("nonsense", "--set nonsense: expected key=value"),
+        ("sources.0.stream.x.y=1", "--set sources.0.stream.x.y=1: nothing below x"),
+        (
+            "encoder={kind: imagebind, weights: random, model: {vision_width: 3}}",
+            "encoder.imagebind.model: vision_width: Extra inputs are not permitted",
+        ),
+        ("sources=[]", "configuration: sources: expected at least one"),
+    ],
+)
+def test_a_mistake_is_one_line_with_its_path(tmp_path: Path, override: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(written(tmp_path, MINIMAL), [override])
+    assert str(caught.value).startswith(message)
+    assert "\n" not in str(caught.value)
+
+
+def test_overrides_reach_lists_and_make_mappings(tmp_path: Path) -> None:
+    path = written(tmp_path, MINIMAL)
+    config = load(path, ["sources.0.stream=rear", "windows.length_s.imu=4", "fusion.enabled=false"])
+    assert config.sources[0].streams[0].name == "rear"
+    plan = config.plan()
+    assert plan.lengths_ns["imu"] == 4_000_000_000
+    assert plan.idle_ns == plan.hop_ns == 500_000_000
+    assert not plan.fused
+
+
+def test_stream_names_are_unique(tmp_path: Path) -> None:
+    twice = {**MINIMAL, "sources": [SOURCE, SOURCE]}
+    with pytest.raises(ConfigError, match="stream names must be unique, got front twice"):
+        load(written(tmp_path, twice))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"a: [1", "not YAML"),
+        (b"- 1\n", "expected a mapping at the top, got list"),
+        (b"\xff\xfe\x00", "not UTF-8 text"),
+        (b"a: !!python/object:os.system {}\n", "not YAML"),
+    ],
+)
+def test_a_file_that_is_no_configuration(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError, match=message):
+        load(str(path))
+
+
+def test_an_unknown_name_lists_the_built_in_ones() -> None:
+    with pytest.raises(ConfigError, match=r"No such file.*built-in ones: demo, media, robot"):
+        load("nowhere")
+    with pytest.raises(ConfigError, match="built-in ones: everyday_sounds"):
+        label_set("nowhere")
+
+
+def test_a_label_set_of_ones_own(tmp_path: Path) -> None:
+    path = tmp_path / "kitchen.txt"
+    path.write_text("# my kitchen\na kettle\na pan\nthe smell of {}\n")
+    mine = label_set(str(path))
+    assert mine.labels == ("a kettle", "a pan")
+    assert mine.prompts("a pan") == ("the smell of a pan",)
