@@ -1,5 +1,189 @@
-"""stub"""
+"""`streamer listen`: what a robot says, live from the broker."""
+
+import asyncio
+from contextlib import aclosing, suppress
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from configs.load import load
+from sinks.mqtt import MqttSink
+from sinks.reports import LabelReport, SourceReport, StatusReport
+from sinks.subscribe import Heard, Subscriber
+from sinks.topics import Topics
+from sinks.wire import Received
+from streamer.cli.labels import UNCALIBRATED, best
+from streamer.cli.output import Json, Overrides, console, emit, one_line_errors, say_logs
+from streamer.clock import SystemClock
+from streamer.errors import ConfigError
+from streamer.protocols import Clock
+from streamer.types import NS_PER_S
 
 
-def listen() -> None:
-    """stub"""
+def listen(
+    config: Annotated[
+        str, typer.Argument(help="The configuration that says where the broker is.")
+    ] = "demo",
+    robot: Annotated[
+        str | None, typer.Option(help="The robot's name, or + for all; default: the config's.")
+    ] = None,
+    seconds: Annotated[
+        float | None, typer.Option(min=0.1, help="Stop after this long; default: Ctrl-C.")
+    ] = None,
+    count: Annotated[int | None, typer.Option(min=1, help="Stop after so many embeddings.")] = None,
+    overrides: Overrides = None,
+    as_json: Json = False,
+) -> None:
+    """Show labels, rates and ages as they arrive, in a live table.
+
+    Waits for the broker where it is not there yet, and comes back when it was away. Sequence
+    numbers are checked: what is missing is counted.
+    """
+    say_logs()
+    with one_line_errors():
+        sink = _mqtt_of(config, overrides)
+        topics = sink.topics if robot is None else Topics(sink.prefix, robot)
+        view = _View(SystemClock())
+        subscriber = asyncio.run(_listen(sink, topics, view, seconds, count))
+    report = _report(subscriber, view)
+    console.print(view.table())
+    if as_json:
+        emit(report)
+    if not report["ok"]:
+        raise typer.Exit(1)
+
+
+def _mqtt_of(config: str, overrides: list[str] | None) -> MqttSink:
+    for sink in load(config, overrides or ()).sinks:
+        if isinstance(sink, MqttSink):
+            return sink
+    raise ConfigError(f"sinks: {config} has none of kind mqtt; expected one to listen to")
+
+
+async def _listen(
+    sink: MqttSink, topics: Topics, view: "_View", seconds: float | None, count: int | None
+) -> Subscriber:
+    subscriber = Subscriber(await sink.endpoint(), topics)
+
+    async def follow() -> None:
+        async with aclosing(subscriber.messages()) as messages:
+            async for heard in messages:
+                view.add(heard)
+                if count is not None and view.embeddings >= count:
+                    return
+
+    with (
+        Live(console=console, refresh_per_second=4, transient=True, get_renderable=view.table),
+        # Ctrl-C cancels the task; what was heard is still told.
+        suppress(TimeoutError, asyncio.CancelledError),
+    ):
+        async with asyncio.timeout(seconds):
+            await follow()
+    return subscriber
+
+
+@dataclass(slots=True)
+class _Row:
+    """What is known of one stream of one robot."""
+
+    received: int = 0
+    first_t1_ns: int = 0
+    last_t1_ns: int = 0
+    delay_ms: float = 0.0
+    coverage: float = 0.0
+    label: str = ""
+    state: str = ""
+
+    @property
+    def rate_hz(self) -> float:
+        span_ns = self.last_t1_ns - self.first_t1_ns
+        return (self.received - 1) * NS_PER_S / span_ns if span_ns > 0 else 0.0
+
+
+class _View:
+    """What the table shows; knows messages, not the network."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.embeddings = 0
+        self.rows: dict[tuple[str, str], _Row] = {}
+        self.robots: dict[str, str] = {}
+        self._clock = clock
+
+    def add(self, heard: Heard) -> None:
+        content = heard.content
+        if isinstance(content, Received):
+            self._embedding(heard.robot, content)
+        elif isinstance(content, LabelReport):
+            self._row(heard.robot, content.s).label = _best(content)
+        elif isinstance(content, SourceReport):
+            why = f": {content.why}" if content.why else ""
+            self._row(heard.robot, content.s).state = content.state + why
+        elif isinstance(content, StatusReport):
+            self.robots[heard.robot] = content.state
+
+    def _embedding(self, robot: str, received: Received) -> None:
+        self.embeddings += 1
+        embedding = received.embedding
+        row = self._row(robot, embedding.stream)
+        row.received += 1
+        row.last_t1_ns = embedding.span.end_ns
+        row.first_t1_ns = row.first_t1_ns or embedding.span.end_ns
+        row.coverage = embedding.quality.coverage
+        row.delay_ms = (self._clock.now_ns() - embedding.ledger.closed_ns) / 1e6
+
+    def _row(self, robot: str, stream: str) -> _Row:
+        return self.rows.setdefault((robot, stream), _Row())
+
+    def table(self) -> Table:
+        said = ", ".join(f"{robot} {state}" for robot, state in sorted(self.robots.items()))
+        table = Table(title=said or "nobody heard yet", title_justify="left", caption=UNCALIBRATED)
+        for name in ("robot", "stream", "label"):
+            table.add_column(name, no_wrap=True)
+        for name in ("number", "rate", "delay", "coverage"):
+            table.add_column(name, justify="right", no_wrap=True)
+        table.add_column("source")
+        for (robot, stream), row in sorted(self.rows.items()):
+            table.add_row(
+                robot,
+                stream,
+                Text(row.label),
+                str(row.received),
+                f"{row.rate_hz:.1f} Hz",
+                f"{row.delay_ms:.0f} ms",
+                f"{row.coverage:.0%}",
+                Text(row.state),
+            )
+        return table
+
+
+def _best(report: LabelReport) -> str:
+    names = [score.l for score in report.top]
+    return best([s.p for s in report.top], names, report.none, calibrated=report.calibrated)
+
+
+def _report(subscriber: Subscriber, view: _View) -> dict[str, Any]:
+    """`ok` when something was heard and nothing is missing."""
+    missing = sum(each.missing for each in subscriber.continuity.values())
+    return {
+        "command": "listen",
+        "ok": view.embeddings > 0 and missing == 0,
+        "why": subscriber.why,
+        "embeddings": view.embeddings,
+        "missing": missing,
+        "duplicates": sum(each.duplicates for each in subscriber.continuity.values()),
+        "malformed": subscriber.malformed,
+        "connections": subscriber.connections,
+        "streams": {
+            f"{robot}/{stream}": {
+                "embeddings": row.received,
+                "rate_hz": round(row.rate_hz, 3),
+                "delay_ms": round(row.delay_ms, 3),
+                "label": row.label,
+            }
+            for (robot, stream), row in sorted(view.rows.items())
+        },
+    }

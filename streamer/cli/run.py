@@ -5,12 +5,15 @@ from typing import Annotated, Any
 
 import typer
 from rich.live import Live
+from rich.table import Table
 from rich.text import Text
 
 from configs.load import load
 from streamer.cli import session
+from streamer.cli.labels import UNCALIBRATED, best
 from streamer.cli.output import Json, Overrides, console, emit, one_line_errors, say_logs
 from streamer.pipeline import Pipeline
+from streamer.types import Embedding
 
 
 def run(
@@ -31,7 +34,7 @@ def run(
         settings = load(config, overrides or ())
         with (
             settings.encoder.open(settings.modalities, text=bool(settings.labels)) as encoder,
-            Live(console=console, refresh_per_second=4, transient=True) as live,
+            Live(console=console, refresh_per_second=4) as live,
         ):
 
             def watch(pipeline: Pipeline) -> None:
@@ -39,6 +42,8 @@ def run(
 
             report = asyncio.run(session.run(settings, encoder, seconds=seconds, watch=watch))
     lost = losses(report)
+    if not console.is_terminal:
+        console.line()  # a live table that is written to a file does not end its last line
     console.print(_summary(report))
     for line in lost:
         console.print(f"[bold yellow]lost[/]: {line}")
@@ -64,20 +69,40 @@ def losses(report: dict[str, Any]) -> list[str]:
 
 
 class _Progress:
-    """One line that rich asks for again and again."""
+    """The table that rich asks for again and again: the newest label of every stream."""
 
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
 
-    def __rich__(self) -> Text:
-        counts = "  ".join(f"{name} {count}" for name, count in self._pipeline.published.items())
-        encode = self._pipeline.latencies["encode"].report().get("p50_ms", 0)
-        return Text(f"embeddings: {counts or 'none yet'}   encoding {encode:.0f} ms a tick")
+    def __rich__(self) -> Table:
+        encode = self._pipeline.latencies["encode"].report().get("p50_ms")
+        pace = "waiting for the first window" if encode is None else f"{encode:.0f} ms a tick"
+        table = Table(title=f"encoding: {pace}", title_justify="left", caption=UNCALIBRATED)
+        for name in ("stream", "label"):
+            table.add_column(name, no_wrap=True)
+        for name in ("embeddings", "coverage"):
+            table.add_column(name, justify="right")
+        for stream, embedding in sorted(self._pipeline.latest.items()):
+            table.add_row(
+                stream,
+                Text(_label(embedding)),
+                str(self._pipeline.published[stream]),
+                f"{embedding.quality.coverage:.0%}",
+            )
+        return table
+
+
+def _label(embedding: Embedding) -> str:
+    labels = embedding.labels
+    if labels is None:
+        return ""
+    return best(
+        labels.probabilities.tolist(), labels.names, labels.none, calibrated=labels.calibrated
+    )
 
 
 def _summary(report: dict[str, Any]) -> str:
-    counts = ", ".join(f"{name} {s['embeddings']}" for name, s in report["streams"].items())
     return (
-        f"{report['ticks']['delivered']} ticks in {report['wall_s']:.1f} s: {counts}, "
-        f"fused {report['fused']} embeddings"
+        f"{report['ticks']['delivered']} ticks in {report['wall_s']:.1f} s, "
+        f"{report['peak_memory_mb']:.0f} MB at most"
     )
