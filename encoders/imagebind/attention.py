@@ -67,9 +67,7 @@ class DropPath(nn.Module):
 
 
 class Block(nn.Module):
-    def __init__(
-        self, width: int, num_heads: int, *, extra_token: bool, drop_path: float
-    ) -> None:
+    def __init__(self, width: int, num_heads: int, *, extra_token: bool, drop_path: float) -> None:
         super().__init__()
         self.norm_1 = nn.LayerNorm(width, eps=EPS)
         self.attn = Attention(width, num_heads, extra_token=extra_token)

@@ -1,6 +1,5 @@
 """ImageBind (arXiv 2305.05665): six towers into one space. An implementation of its own."""
 
-import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -27,7 +26,7 @@ class ImageBindModel(nn.Module):
         chosen = set(modalities)
         if not chosen or not chosen <= set(TOWERS):
             raise ValueError(f"modalities: expected some of {TOWERS}, got {sorted(chosen)}")
-        self.modalities = tuple(tower for tower in TOWERS if tower in chosen)
+        self.modalities: tuple[Tower, ...] = tuple(tower for tower in TOWERS if tower in chosen)
         each, numbers = self.modalities, self.config
         self.modality_preprocessors = nn.ModuleDict(
             {tower: towers.preprocessor(numbers, tower) for tower in each}
@@ -73,6 +72,8 @@ class ImageBindModel(nn.Module):
         if tower not in self.modalities:
             raise ValueError(f"{tower}: expected one of the towers {self.modalities}")
         item = self._item_shape(tower, x)
+        if tower == "text":
+            self._check_tokens(x)
         leading = x.shape[: x.ndim - len(item)]
         like = self._like(tower)
         x = x.reshape(-1, *item).to(like.device, torch.long if tower == "text" else like.dtype)
@@ -100,13 +101,15 @@ class ImageBindModel(nn.Module):
             video = tower == "vision" and len(item) == 4
             leading = x.ndim - len(item)
             if leading in ((2,) if video else (1, 2)) and x.shape[-len(item) :] == item:
-                if text and x.numel() and not 0 <= int(x.min()) <= int(x.max()) < self.config.vocab_size:
-                    raise ValueError(
-                        f"text: expected token ids of 0 to {self.config.vocab_size - 1}, "
-                        f"got {int(x.min())} to {int(x.max())}"
-                    )
                 return item
         raise ValueError(f"{tower}: expected {_wanted(tower, shapes)}, got {tuple(x.shape)}")
+
+    def _check_tokens(self, tokens: Tensor) -> None:
+        """A wrong id would end the process's use of a GPU, so it is refused before."""
+        last = self.config.vocab_size - 1
+        if tokens.numel() and not 0 <= int(tokens.min()) <= int(tokens.max()) <= last:
+            got = f"{int(tokens.min())} to {int(tokens.max())}"
+            raise ValueError(f"text: expected token ids of 0 to {last}, got {got}")
 
     def _like(self, tower: Tower) -> Tensor:
         """Some parameter of the tower, for its device and dtype."""

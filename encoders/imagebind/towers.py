@@ -185,9 +185,7 @@ def head(config: ModelConfig, tower: Tower) -> nn.Module:
 def postprocessor(tower: Tower) -> nn.Module:
     if tower == "vision":
         return UnitLength()
-    return nn.Sequential(
-        UnitLength(), LogitScale(LOGIT_SCALES[tower], learnable=tower == "text")
-    )
+    return nn.Sequential(UnitLength(), LogitScale(LOGIT_SCALES[tower], learnable=tower == "text"))
 
 
 def _stem(config: ModelConfig, tower: Tower) -> Stem:

@@ -1,0 +1,188 @@
+"""Weights from a file: any towers alone, without reading the rest.
+
+Both formats are mapped into memory, so that a tensor's bytes are read when it is used. A file is
+untrusted: nothing in it is executed, and everything in it is checked against the model.
+"""
+
+import zipfile
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+from torch import Tensor
+
+from encoders.imagebind.config import TOWERS, Tower
+from encoders.imagebind.model import ImageBindModel
+from streamer.errors import EncoderFailed
+
+_PARTS = {"preprocessors", "trunks", "heads", "postprocessors"}
+# imagebind_huge has 1311 tensors, described in 0.2 MB: room for ten times that.
+_MAX_TENSORS = 16_384
+_MAX_DESCRIPTION = 4 << 20
+
+
+@torch.no_grad()
+def load_towers(
+    model: ImageBindModel,
+    path: Path,
+    towers: Iterable[Tower] | None = None,
+    *,
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | str = "cpu",
+) -> None:
+    """Load `towers` of `model` (None: all it has) from a `.pth` or `.safetensors` state dict.
+
+    Parameters are replaced by the file's, as `dtype` on `device`; scales stay float32. Where
+    nothing has to change the weights are the file itself, mapped: it must then not be overwritten
+    while in use (replacing it by a rename is safe). The file may hold other towers. One tower is
+    converted at a time, so that no more than one is mapped beside the finished weights.
+
+    Raises EncoderFailed, naming file, tower and tensor, when a name is missing, unexpected, or of
+    another shape, and when the file is damaged, foreign or not a plain state dict.
+    """
+    chosen: tuple[Tower, ...] = model.modalities if towers is None else tuple(towers)
+    if not set(chosen) <= set(model.modalities):
+        raise ValueError(f"towers: expected some of {model.modalities}, got {chosen}")
+    for tower in chosen:
+        state = model.state_dict()
+        expected = {name: tuple(state[name].shape) for name in state if tower_of(name) == tower}
+        ready = _read(path, tower, expected, dtype, torch.device(device))
+        model.load_state_dict(ready, strict=False, assign=True)
+
+
+def tower_of(name: str) -> Tower | None:
+    """The tower that a name of the state dict belongs to: `modality_trunks.audio.blocks...`"""
+    part, _, rest = name.partition(".")
+    tower = rest.partition(".")[0]
+    if part.partition("modality_")[2] not in _PARTS:
+        return None
+    return next((known for known in TOWERS if known == tower), None)
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A state dict whose tensors are fetched one by one."""
+
+    shapes: Mapping[str, tuple[int, ...]]
+    tensor: Callable[[str], Tensor]
+
+
+def _read(
+    path: Path,
+    tower: Tower,
+    expected: Mapping[str, tuple[int, ...]],
+    dtype: torch.dtype,
+    device: torch.device,
+) -> dict[str, Tensor]:
+    """The tower's tensors as they are to be used. Opens and lets go of the file."""
+    file = _open(path)
+    _check(path, tower, expected, file.shapes)
+    ready: dict[str, Tensor] = {}
+    for name in expected:
+        tensor = file.tensor(name)
+        if not tensor.is_floating_point():
+            raise EncoderFailed(f"{path}: {name}: expected floating point, got {tensor.dtype}")
+        if name.endswith("log_logit_scale"):
+            # A copy: one number must not keep the whole file mapped.
+            ready[name] = tensor.to(device, torch.float32, copy=True)
+        else:
+            ready[name] = tensor.to(device, dtype).contiguous()
+    return ready
+
+
+def _check(
+    path: Path,
+    tower: Tower,
+    expected: Mapping[str, tuple[int, ...]],
+    found: Mapping[str, tuple[int, ...]],
+) -> None:
+    for name in found:
+        if tower_of(name) is None or (tower_of(name) == tower and name not in expected):
+            raise EncoderFailed(
+                f"{path}: tower {tower}: expected the {len(expected)} names of the published model,"
+                f" got also {name[:200]!r}"
+            )
+    for name, shape in expected.items():
+        if name not in found:
+            raise EncoderFailed(
+                f"{path}: tower {tower}: {name}: expected shape {shape}, got no such name"
+            )
+        if found[name] != shape:
+            raise EncoderFailed(
+                f"{path}: tower {tower}: {name}: expected shape {shape}, got {found[name]}"
+            )
+
+
+def _open(path: Path) -> _File:
+    readers = {".pth": _open_pth, ".pt": _open_pth, ".safetensors": _open_safetensors}
+    if path.suffix not in readers:
+        raise EncoderFailed(f"{path}: expected a .pth or .safetensors file, got {path.suffix!r}")
+    try:
+        return readers[path.suffix](path)
+    except EncoderFailed:
+        raise
+    except Exception as error:
+        # Hostile or damaged bytes can make a parser raise anything; here all of it is the file's.
+        first = (str(error) or type(error).__name__).splitlines()[0][:200]
+        raise EncoderFailed(f"{path}: expected a {path.suffix} state dict, got: {first}") from error
+
+
+def _open_safetensors(path: Path) -> _File:
+    """The library checks the header (at most 100 MB, offsets inside the file) and nothing more."""
+    file = safe_open(path, framework="pt", device="cpu")
+    names = list(file.keys())
+    return _File({n: tuple(file.get_slice(n).get_shape()) for n in names}, file.get_tensor)
+
+
+def _open_pth(path: Path) -> _File:
+    data_bytes = _check_archive(path)
+    state = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
+    if not isinstance(state, dict):
+        raise EncoderFailed(f"{path}: expected a state dict, got {type(state).__name__}")
+    tensors: dict[str, Tensor] = {}
+    storages: dict[int, int] = {}
+    for name, value in state.items():
+        if not isinstance(name, str) or not _is_plain(value):
+            raise EncoderFailed(
+                f"{path}: expected tensors under names, got {type(value).__name__}"
+                f" under {str(name)[:200]!r}"
+            )
+        tensors[name] = value
+        storage = value.untyped_storage()
+        storages[storage.data_ptr()] = storage.nbytes()
+    if sum(storages.values()) != data_bytes:
+        raise EncoderFailed(
+            f"{path}: expected {sum(storages.values())} bytes of numbers, got {data_bytes}"
+        )
+    return _File({name: tuple(t.shape) for name, t in tensors.items()}, tensors.__getitem__)
+
+
+def _is_plain(value: object) -> bool:
+    return (
+        isinstance(value, Tensor)
+        and value.layout is torch.strided
+        and value.device.type == "cpu"
+        and not value.is_nested
+        and not value.is_quantized
+    )
+
+
+def _check_archive(path: Path) -> int:
+    """Refuse an archive that would unpack to more than its own size. Returns its bytes of numbers.
+
+    `torch.save` stores without compression; an inflating member would be unpacked unbounded.
+    """
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+    if len(members) > _MAX_TENSORS:
+        raise EncoderFailed(f"{path}: expected at most {_MAX_TENSORS} members, got {len(members)}")
+    for member in members:
+        limit = _MAX_DESCRIPTION if "/data/" not in member.filename else path.stat().st_size
+        if member.compress_type != zipfile.ZIP_STORED or member.file_size > limit:
+            raise EncoderFailed(
+                f"{path}: expected uncompressed members as torch.save writes them, of at most"
+                f" {limit} bytes, got {member.filename[:200]!r} of {member.file_size}"
+            )
+    return sum(member.file_size for member in members if "/data/" in member.filename)
