@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
-from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
@@ -17,7 +16,7 @@ from sinks.subscribe import Heard, Subscriber
 from sinks.topics import Topics
 from sinks.wire import Received
 from streamer.cli.labels import UNCALIBRATED, best
-from streamer.cli.output import Json, Overrides, console, emit, one_line_errors, say_logs
+from streamer.cli.output import Json, Overrides, emit, live_view, one_line_errors, say_logs
 from streamer.clock import SystemClock
 from streamer.errors import ConfigError
 from streamer.protocols import Clock
@@ -50,7 +49,6 @@ def listen(
         view = _View(SystemClock())
         subscriber = asyncio.run(_listen(sink, topics, view, seconds, count))
     report = _report(subscriber, view)
-    console.print(view.table())
     if as_json:
         emit(report)
     if not report["ok"]:
@@ -76,13 +74,12 @@ async def _listen(
                 if count is not None and view.embeddings >= count:
                     return
 
-    with (
-        Live(console=console, refresh_per_second=4, transient=True, get_renderable=view.table),
+    with live_view() as show:
+        show(view)
         # Ctrl-C cancels the task; what was heard is still told.
-        suppress(TimeoutError, asyncio.CancelledError),
-    ):
-        async with asyncio.timeout(seconds):
-            await follow()
+        with suppress(TimeoutError, asyncio.CancelledError):
+            async with asyncio.timeout(seconds):
+                await follow()
     return subscriber
 
 
@@ -138,7 +135,7 @@ class _View:
     def _row(self, robot: str, stream: str) -> _Row:
         return self.rows.setdefault((robot, stream), _Row())
 
-    def table(self) -> Table:
+    def __rich__(self) -> Table:
         said = ", ".join(f"{robot} {state}" for robot, state in sorted(self.robots.items()))
         table = Table(title=said or "nobody heard yet", title_justify="left", caption=UNCALIBRATED)
         for name in ("robot", "stream", "label"):

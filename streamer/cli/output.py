@@ -3,12 +3,13 @@
 import json
 import logging
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
+from rich.console import Console, RichCast
+from rich.live import Live
 from rich.markup import escape
 
 from streamer.errors import ConfigError, StreamerError
@@ -38,6 +39,18 @@ def emit(report: dict[str, Any]) -> None:
     """The one JSON object of a command, on stdout."""
     sys.stdout.write(json.dumps(report, allow_nan=False) + "\n")
     sys.stdout.flush()
+
+
+@contextmanager
+def live_view() -> Generator[Callable[[RichCast], None], None, None]:
+    """Show something that changes: live on a terminal, else once at the end if all went well."""
+    if console.is_terminal:
+        with Live(console=console, refresh_per_second=4) as live:
+            yield live.update
+        return
+    shown: list[RichCast] = []
+    yield shown.append
+    console.print(*shown)
 
 
 @contextmanager

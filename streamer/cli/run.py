@@ -1,19 +1,32 @@
 """`streamer run`: the sources of a configuration to embeddings and labels on its sinks."""
 
 import asyncio
+import logging
+from functools import partial
 from typing import Annotated, Any
 
 import typer
-from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from configs.load import load
 from streamer.cli import session
 from streamer.cli.labels import UNCALIBRATED, best
-from streamer.cli.output import Json, Overrides, console, emit, one_line_errors, say_logs
+from streamer.cli.output import (
+    Json,
+    Overrides,
+    console,
+    emit,
+    live_view,
+    one_line_errors,
+    say_logs,
+)
 from streamer.pipeline import Pipeline
 from streamer.types import Embedding
+
+log = logging.getLogger(__name__)
+
+TELL_S = 15.0
 
 
 def run(
@@ -34,16 +47,16 @@ def run(
         settings = load(config, overrides or ())
         with (
             settings.encoder.open(settings.modalities, text=bool(settings.labels)) as encoder,
-            Live(console=console, refresh_per_second=4) as live,
+            live_view() as show,
         ):
 
             def watch(pipeline: Pipeline) -> None:
-                live.update(_Progress(pipeline))
+                show(_Progress(pipeline))
+                if not console.is_terminal:
+                    _tell(pipeline)
 
             report = asyncio.run(session.run(settings, encoder, seconds=seconds, watch=watch))
     lost = losses(report)
-    if not console.is_terminal:
-        console.line()  # a live table that is written to a file does not end its last line
     console.print(_summary(report))
     for line in lost:
         console.print(f"[bold yellow]lost[/]: {line}")
@@ -54,18 +67,31 @@ def run(
 
 
 def losses(report: dict[str, Any]) -> list[str]:
-    """What the run was asked to deliver and did not: one line each, empty when all is well."""
-    lost = [
-        f"stream {name}: no embedding"
-        for name, stream in report["streams"].items()
-        if not stream["embeddings"]
-    ]
+    """What the run was asked to deliver and did not: one line each, empty when all is well.
+
+    A run that was stopped early may have ended before a stream's first window was full.
+    """
+    lost: list[str] = []
+    for name, stream in report["streams"].items():
+        if not stream["samples"]["produced"]:
+            lost.append(f"stream {name}: no sample came")
+        elif not stream["embeddings"] and not report["stopped"]:
+            lost.append(f"stream {name}: no window was full enough ({stream['absent']})")
     for sink in report["sinks"]:
         for cause, count in sink["dropped"].items():
             lost.append(f"sink {sink['kind']}: {count} messages ({cause})")
         if sink["pending"]:
             lost.append(f"sink {sink['kind']}: {sink['pending']} messages not sent")
     return lost
+
+
+def _tell(pipeline: Pipeline) -> None:
+    """Progress where no table can be shown: a log line now and then, while the loop runs."""
+    again = partial(_tell, pipeline)
+    asyncio.get_running_loop().call_later(TELL_S, again)
+    if pipeline.published:
+        counts = ", ".join(f"{name} {count}" for name, count in pipeline.published.items())
+        log.info("embeddings: %s", counts)
 
 
 class _Progress:

@@ -95,6 +95,7 @@ async def run(
     wall_s = (clock.now_ns() - started_ns) / NS_PER_S
     return {
         "model": encoder.name,
+        "stopped": stop.is_set(),
         **pipeline.report(),
         "sinks": [
             {"kind": settings.kind, **sink.report()}
