@@ -6,27 +6,27 @@ from streamer.types import HOST_CLOCK, ClockCard, Counts, Quality, Sample, Span
 
 
 def coverage(span: Span, samples: Sequence[Sample]) -> tuple[float, int]:
-    """Share of `span` that `samples` stand for, and the number of holes.
+    """Share of `span` that `samples` stand for, and the number of gaps.
 
     `samples` are those that overlap the span, oldest first; overlapping ones count once. A hole
-    is a gap when it is at least as long as the sample beside it, so that the jitter of a camera
-    is no gap and a missing frame is one.
+    is a gap when it is at least as long as the sample beside it. A shorter one is the jitter of a
+    device that lost nothing, and counts as covered.
     """
-    covered = gaps = 0
+    missing = gaps = 0
     cursor = span.start_ns
     period = span.length_ns
     for sample in samples:
         period = sample.duration_ns
-        start = max(sample.t_ns, cursor)
-        end = min(sample.end_ns, span.end_ns)
-        if start > cursor and start - cursor >= period:
+        hole = min(sample.t_ns, span.end_ns) - cursor
+        if hole >= period > 0:
+            missing += hole
             gaps += 1
-        if end > start:
-            covered += end - start
-            cursor = end
-    if span.end_ns > cursor and span.end_ns - cursor >= period:
+        cursor = max(cursor, sample.end_ns)
+    hole = span.end_ns - cursor
+    if hole >= period > 0:
+        missing += hole
         gaps += 1
-    return covered / span.length_ns, gaps
+    return 1 - missing / span.length_ns, gaps
 
 
 def assess(span: Span, samples: Sequence[Sample], *, late: int, dropped: Counts) -> Quality:

@@ -38,7 +38,7 @@ class TickJoin:
         """Let the clock stand in for silent streams."""
         for stream, windower in self.windowers.items():
             seen = self._seen_ns.setdefault(stream, now_ns)
-            if stream not in self._ended and now_ns - seen >= self._idle_ns:
+            if now_ns - seen >= self._idle_ns:
                 self._add(windower.raise_watermark(now_ns - windower.spec.lateness_ns))
         return self._complete(now_ns)
 

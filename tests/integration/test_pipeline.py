@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
 
 import pytest
@@ -10,7 +10,7 @@ import pytest
 from streamer.clock import SystemClock
 from streamer.errors import EncoderFailed, SourceLost
 from streamer.pipeline import Pipeline, Plan
-from streamer.protocols import OpenEncoder, Source
+from streamer.protocols import Clock, OpenEncoder, Source
 from streamer.types import NS_PER_S, Health, Sample
 from tests.doubles import MS, Collector, GatedEncoder, ScriptedSource, frame
 
@@ -96,7 +96,17 @@ async def test_a_file_that_starts_much_later_holds_nobody_up() -> None:
     """The early stream's windows are published while it still runs, not at its end."""
     late = file("late", 3_600_000, 3_601_000)
     sink = Collector()
-    await pipeline([file("early", 0, 30_000), late], GatedEncoder(), sink).run(asyncio.Event())
+    published: list[int] = []
+
+    class Early(ScriptedSource):
+        async def _play(self, clock: Clock, life: int) -> AsyncGenerator[Sample, None]:
+            async for sample in super()._play(clock, life):
+                published.append(len(sink.ends("early")))
+                yield sample
+
+    early = Early("early", file("early", 0, 30_000).lives)
+    await pipeline([early, late], GatedEncoder(), sink).run(asyncio.Event())
+    assert published[-1] >= 190, "at 30 s, all but the last 10 s are out"
     assert len(sink.ends("early")) == 300
     assert len(sink.ends("late")) == 10
     seen = [e.stream for e in sink.embeddings if e.stream != "fused"]

@@ -82,6 +82,36 @@ def test_a_silent_stream_delays_nobody() -> None:
     assert absent[6000 - 500] == {"b": "empty"}
 
 
+def test_a_stream_that_is_only_slow_is_waited_for() -> None:
+    # b  |==.==.==.             a frame every 400 ms, less than idle
+    it = join(spec("a"), spec("b"))
+    push(it, frame("b", 0))
+    it.advance(100 * MS)
+    push(it, frame("a", 400))
+    it.advance(590 * MS)
+    assert it.windowers["b"].watermark_ns == 0, "its own time only, 100 - lateness"
+
+
+def test_the_first_sample_after_a_silence_is_welcome() -> None:
+    # b  silent until 2000, then a frame of 1900 .. 2000 arrives at 2000
+    it = join(spec("a"), spec("b"))
+    push(it, frame("b", 0))
+    for now in range(100, 2001, 50):
+        it.advance(now * MS)
+    push(it, frame("b", 1900))
+    assert it.windowers["b"].account.dropped == {}
+
+
+def test_ticks_are_in_order_also_when_an_older_window_closes_later() -> None:
+    # a  starts at 1000 and is ahead; b starts at 0 and closes 500 after a has closed 1500
+    it = join(spec("a"), spec("b"))
+    for t in range(1000, 1700, 100):
+        push(it, frame("a", t))
+    ticks = [tick for t in range(0, 1700, 100) for tick in push(it, frame("b", t))]
+    ticks += it.finish(["a", "b"], 1700 * MS)
+    assert ends(ticks) == [500, 1000, 1500, 2000]
+
+
 def test_a_stream_that_never_came_holds_nobody() -> None:
     it = join(spec("a"), spec("b"))
     it.advance(0)
@@ -119,6 +149,20 @@ def test_a_lost_tick_is_told_by_the_next_window() -> None:
     it.lost(ticks[0], "overload")
     later = [tick for t in range(700, 1200, 100) for tick in push(it, frame("a", t))]
     assert later[0].windows[0].quality.dropped == {"window_overload": 1}
+
+
+def test_what_the_cards_of_a_lost_tick_told_is_handed_on() -> None:
+    it = join(spec("a"))
+    for t in (0, 100, 200, 300):
+        push(it, frame("a", t))
+    push(it, frame("a", 0))  # wholly before the watermark: late
+    (lost,) = [tick for t in range(400, 700, 100) for tick in push(it, frame("a", t))]
+    assert (lost.windows[0].quality.late, lost.windows[0].quality.dropped) == (1, {"late": 1})
+    it.lost(lost, "overload")
+    later = [tick for t in range(700, 1200, 100) for tick in push(it, frame("a", t))]
+    quality = later[0].windows[0].quality
+    assert quality.late == 1
+    assert quality.dropped == {"late": 1, "window_overload": 1}
 
 
 @given(
