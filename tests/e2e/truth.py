@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from encoders.imagebind.preprocess import audio, pictures
+from streamer.types import NS_PER_S, AudioBlock, Span
 from tests import telemetry
 
 RATE_HZ = 16_000
@@ -52,13 +53,19 @@ class Truth:
         return np.frombuffer(raw, np.uint8).reshape(self._size)
 
     def audio(self, start_s: Fraction, end_s: Fraction) -> Tensor:
-        """(1, 1, 128, 204): the first channel, resampled by ffmpeg, of a whole window."""
+        """(1, 1, 128, 204): the first channel, resampled by ffmpeg.
+
+        A window at an end of the file is not all there; what there is stays at its place in time.
+        """
+        first_s = max(start_s, Fraction(0))
         raw = self._output(
             "-i", str(self._path), "-map", "0:a:0",
-            "-af", f"atrim={float(start_s)}:{float(end_s)},pan=mono|c0=c0",
+            "-af", f"atrim={float(first_s)}:{float(end_s)},pan=mono|c0=c0",
             "-ar", str(RATE_HZ), "-f", "f32le", "-",
         )  # fmt: skip
-        return audio.spectrogram(np.frombuffer(raw, "<f4").copy())[None]
+        span = Span(int(start_s * NS_PER_S), int(end_s * NS_PER_S))
+        block = AudioBlock(np.frombuffer(raw, "<f4").copy(), RATE_HZ)
+        return audio.window([(int(first_s * NS_PER_S), block)], span)[None]
 
     def imu(self, start_s: Fraction, end_s: Fraction) -> Tensor:
         """(1, 6, 2000): each sensor interpolated by itself at 2000 instants, edges held.
