@@ -13,7 +13,8 @@ from encoders.imagebind.runtime import ImageBindEncoder
 from encoders.noop import NoopEncoder
 from sinks.jsonl import JsonlSink
 from sinks.memory import MemorySink
-from sinks.mqtt import MqttSink
+from sinks.mqtt.sink import MqttSink
+from sinks.wire.topics import check_level
 from sources.demo_clip import DemoClip
 from sources.media import Media
 from sources.pictures import Pictures
@@ -108,6 +109,10 @@ class RunConfig(Strict):
     def _streams_are_there_and_unique(self) -> "RunConfig":
         if not self.sources:
             raise ValueError("sources: expected at least one")
+        for source in self.sources:
+            for info in source.streams:
+                # They become levels of topics, and a "#" there would be found out by the broker.
+                check_level(info.name)
         names = Counter(info.name for source in self.sources for info in source.streams)
         twice = sorted(name for name, count in names.items() if count > 1)
         if twice:

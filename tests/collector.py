@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import aiomqtt
+import paho.mqtt.client as paho
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
@@ -38,13 +40,25 @@ async def eventually(done: Callable[[], bool], within_s: float = 10) -> None:
             await asyncio.sleep(0.01)
 
 
+class _Client(aiomqtt.Client):
+    """aiomqtt's iterator forgets what is still in its queue when the connection ends, though it
+    has acknowledged it; so messages are taken as they come."""
+
+    collector: Collector
+
+    def _on_message(self, client: paho.Client, userdata: Any, message: paho.MQTTMessage) -> None:
+        super()._on_message(client, userdata, message)
+        while not self._queue.empty():
+            self.collector.add(self._queue.get_nowait())
+
+
 async def _collect(collector: Collector, port: int, qos: int, user: str | None) -> None:
     # A session that outlives the connection: what comes meanwhile is kept by the broker.
     keep = Properties(PacketTypes.CONNECT)
     keep.SessionExpiryInterval = 3600
     while True:
         try:
-            async with aiomqtt.Client(
+            client = _Client(
                 "127.0.0.1",
                 port,
                 identifier=f"collector-{id(collector)}",
@@ -54,11 +68,13 @@ async def _collect(collector: Collector, port: int, qos: int, user: str | None) 
                 clean_start=False,
                 properties=keep,
                 timeout=2,
-            ) as client:
+            )
+            client.collector = collector
+            async with client:
                 await client.subscribe("#", qos=qos)
                 collector.ready.set()
-                async for message in client.messages:
-                    collector.add(message)
+                async for _ in client.messages:
+                    pass
         except aiomqtt.MqttError:
             collector.ready.clear()
             await asyncio.sleep(0.05)

@@ -1,13 +1,14 @@
 """A real mosquitto for a test: on a free loopback port, killed, stopped and restarted at will."""
 
+import asyncio
 import os
 import pwd
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from tests.needs import program
@@ -89,11 +90,11 @@ def open_to_all(folder: Path) -> None:
         item.chmod(0o644)
 
 
-@contextmanager
-def mosquitto(folder: Path, *lines: str, port: int = 0) -> Generator[Mosquitto]:
+@asynccontextmanager
+async def mosquitto(folder: Path, *lines: str, port: int = 0) -> AsyncGenerator[Mosquitto]:
     """A running one; gone at the end, whatever the test did to it."""
     broker = Mosquitto(folder, *lines, port=port)
-    broker.start()
+    await asyncio.to_thread(broker.start)
     try:
         yield broker
     finally:

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from configs.load import label_set, load
 from configs.schema import RunConfig
-from sinks.mqtt import MqttSink
+from sinks.mqtt.sink import MqttSink
 from streamer.cli.output import Json, Overrides, console, emit, one_line_errors, say_logs
 from streamer.clock import SystemClock
 from streamer.errors import SourceLost

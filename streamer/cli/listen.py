@@ -10,11 +10,11 @@ from rich.table import Table
 from rich.text import Text
 
 from configs.load import load
-from sinks.mqtt import MqttSink
-from sinks.reports import LabelReport, SourceReport, StatusReport
-from sinks.subscribe import Heard, Subscriber
-from sinks.topics import Topics
-from sinks.wire import Received
+from sinks.mqtt.sink import MqttSink
+from sinks.mqtt.subscribe import Heard, Subscriber
+from sinks.wire.embedding import Received
+from sinks.wire.reports import LabelReport, SourceReport, StatusReport
+from sinks.wire.topics import Topics
 from streamer.cli.labels import UNCALIBRATED, best
 from streamer.cli.output import Json, Overrides, emit, live_view, one_line_errors, say_logs
 from streamer.clock import SystemClock

@@ -45,7 +45,7 @@ def index() -> None:
 @pytest.mark.timeout(600)
 @pytest.mark.usefixtures("index")
 def test_every_runtime_dependency_has_an_aarch64_wheel(tmp_path: Path) -> None:
-    # torch apart: a Jetson brings NVIDIA's build, and resolving it here would fetch half a gigabyte.
+    # torch apart: a Jetson brings NVIDIA's, and pip would fetch half a gigabyte to resolve it.
     wanted = [d for d in runtime_dependencies() if not d.startswith("torch")]
     assert len(wanted) == len(runtime_dependencies()) - 1
     report = tmp_path / "report.json"

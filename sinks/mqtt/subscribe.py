@@ -1,0 +1,138 @@
+"""Listening to a robot: decoded messages from a broker, checked for gaps and duplicates."""
+
+import asyncio
+import logging
+import uuid
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+import aiomqtt
+
+from sinks.mqtt.backoff import Backoff
+from sinks.mqtt.link import Endpoint, Link, LinkLost, connected
+from sinks.wire.bounds import WireError
+from sinks.wire.continuity import Continuity
+from sinks.wire.embedding import Received, decode_embedding
+from sinks.wire.reports import (
+    HealthReport,
+    LabelReport,
+    MetaReport,
+    SourceReport,
+    StatusReport,
+    decode,
+)
+from sinks.wire.topics import Topics
+
+log = logging.getLogger(__name__)
+
+Content: TypeAlias = (
+    Received | LabelReport | StatusReport | SourceReport | MetaReport | HealthReport
+)
+
+_PLAIN: dict[tuple[str, ...], type[StatusReport | MetaReport | HealthReport]] = {
+    ("status",): StatusReport,
+    ("meta",): MetaReport,
+    ("health",): HealthReport,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A message, decoded. `robot` is the name in its topic."""
+
+    topic: str
+    robot: str
+    content: Content
+    retained: bool
+
+
+class Subscriber:
+    """Follows the robots that `topics` matches (robot `+` means all of them).
+
+    `continuity` holds, by topic, what was received, what is missing and what came twice;
+    `malformed` counts messages that are not what the format says.
+    """
+
+    def __init__(self, endpoint: Endpoint, topics: Topics) -> None:
+        self.connected = False
+        self.connections = 0
+        self.why = "not connected yet"
+        self.continuity: dict[str, Continuity] = {}
+        self.malformed = 0
+        self._endpoint = endpoint
+        self._topics = topics
+        self._identifier = f"listen-{uuid.uuid4().hex[:12]}"
+
+    async def messages(self) -> AsyncGenerator[Heard]:
+        """Every message once, for ever; waits for the broker whenever it is away. Close it with
+        `contextlib.aclosing`."""
+        backoff = Backoff()
+        while True:
+            try:
+                async with connected(self._endpoint, self._identifier) as link:
+                    await self._subscribe(link)
+                    async with aclosing(link.arriving()) as arriving:
+                        async for message in arriving:
+                            heard = self._understand(message)
+                            if heard is not None:
+                                yield heard
+            except LinkLost as lost:
+                if str(lost) != self.why:
+                    log.warning("%s: %s; trying again", self._endpoint, lost)
+                self.connected, self.why = False, str(lost)
+                if lost.unsupported and self._endpoint.protocol == 5:
+                    self._endpoint = replace(self._endpoint, protocol="3.1.1")
+                pause_s = backoff.pause_s("refused" if lost.refused else "absent")
+                await asyncio.sleep(pause_s)
+
+    async def _subscribe(self, link: Link) -> None:
+        try:
+            codes = await link.subscribe(self._topics.everything, qos=1)
+        except aiomqtt.MqttError as error:
+            raise LinkLost(str(error)) from None
+        for code in codes:
+            # MQTT 5 gives reason codes, 3.1.1 numbers; both fail from 128 on.
+            if (code if isinstance(code, int) else code.value) >= 0x80:
+                raise LinkLost(f"refused: {self._topics.everything}: {code}", refused=True)
+        self.connected, self.why = True, ""
+        self.connections += 1
+
+    def _understand(self, message: aiomqtt.Message) -> Heard | None:
+        topic = str(message.topic)
+        # An empty retained message is how a topic is cleared.
+        if not message.payload:
+            return None
+        # The prefix, the version and the robot come before what says the kind.
+        depth = self._topics.prefix.count("/") + 3
+        levels = topic.split("/")
+        try:
+            content = _decode(tuple(levels[depth:]), message.payload)
+        except WireError as error:
+            self.malformed += 1
+            log.debug("%s: %s", topic, error)
+            return None
+        if content is None or self._repeated(topic, content):
+            return None
+        return Heard(topic, levels[depth - 1], content, bool(message.retain))
+
+    def _repeated(self, topic: str, content: Content) -> bool:
+        if not isinstance(content, Received | LabelReport | HealthReport):
+            return False
+        continuity = self.continuity.setdefault(topic, Continuity())
+        return continuity.see(content.sid, content.seq) == "duplicate"
+
+
+def _decode(levels: tuple[str, ...], payload: bytes) -> Content | None:
+    """None for a topic that this version knows nothing of. Raises `WireError`."""
+    match levels:
+        case ("embedding", *_):
+            return decode_embedding(payload)
+        case ("label", *_):
+            return decode(LabelReport, payload)
+        case ("source", _, "status"):
+            return decode(SourceReport, payload)
+        case _:
+            kind = _PLAIN.get(levels)
+            return decode(kind, payload) if kind else None
