@@ -7,17 +7,15 @@ than lag; runs from files block and lose nothing.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from typing import Any
 
 from streamer.channels import Account, Closed, Mailbox, Pipe
 from streamer.clock import SystemClock
-from streamer.errors import EncoderFailed
-from streamer.fusion import fuse
+from streamer.encoding import Encoding, Labeler
 from streamer.merge import merge
 from streamer.metrics import Latencies, add_counts
 from streamer.protocols import Clock, OpenEncoder, OpenSink, Source
@@ -27,22 +25,15 @@ from streamer.types import (
     NS_PER_S,
     Embedding,
     Health,
-    Labels,
-    Ledger,
     Message,
-    Modality,
     Sample,
     SourceState,
     SourceStatus,
     Tick,
-    Vector,
-    Window,
 )
 from streamer.windows import WindowSpec
 
 log = logging.getLogger(__name__)
-
-Labeler = Callable[[Modality, Vector], Labels]
 
 FILE_PATIENCE_NS = 10 * NS_PER_S
 """How far, in event time, a stream of a file run may fall behind the others before they stop
@@ -85,8 +76,10 @@ class Pipeline:
         self.latest: dict[str, Embedding] = {}
         self.latencies = {stage: Latencies() for stage in ("wait", "encode", "closed_to_published")}
         self._plan, self._sources, self._sinks = plan, sources, sinks
-        self._encoder, self._labeler = encoder, labeler
         self._clock = clock or SystemClock()
+        self._encoding = Encoding(
+            encoder, labeler, self._clock, plan.weights if plan.fused else None
+        )
         self._join = TickJoin(
             [
                 WindowSpec(
@@ -205,50 +198,11 @@ class Pipeline:
                 ticks = await channel.get()
             except Closed:
                 return
-            for embedding in await loop.run_in_executor(device, self._encode, ticks):
+            for embedding in await loop.run_in_executor(device, self._encoding.run, ticks):
                 await self._publish(embedding)
             for tick in ticks:
                 for stream, cause in tick.absent.items():
                     add_counts(self._absent.setdefault(stream, {}), [(cause, 1)])
-
-    def _encode(self, ticks: Sequence[Tick]) -> list[Embedding]:
-        """On the one thread that owns the device: everything pending as one batch."""
-        started = self._clock.now_ns()
-        windows = [window for tick in ticks for window in tick.windows]
-        vectors = self._encoder.encode(windows)
-        if vectors.shape != (len(windows), self._encoder.dim):
-            raise EncoderFailed(
-                f"encoder {self._encoder.name}: expected {len(windows)} vectors of "
-                f"{self._encoder.dim}, got shape {vectors.shape}"
-            )
-        embeddings: list[Embedding] = []
-        rows = iter(vectors)
-        for tick in ticks:
-            embeddings += self._embeddings(tick, list(islice(rows, len(tick.windows))), started)
-        return embeddings
-
-    def _embeddings(self, tick: Tick, vectors: Sequence[Vector], started: int) -> list[Embedding]:
-        """The embeddings of one tick with their labels, and the fused one last."""
-        labels = [
-            self._labeler(w.modality, v) if self._labeler else None
-            for w, v in zip(tick.windows, vectors, strict=True)
-        ]
-        encoded = self._clock.now_ns()
-        parts = [
-            Embedding(
-                stream=window.stream,
-                modality=window.modality,
-                span=window.span,
-                vector=vector,
-                model=self._encoder.name,
-                quality=window.quality,
-                labels=label,
-                ledger=Ledger(_capture_ns(window), tick.closed_ns, started, encoded),
-            )
-            for window, vector, label in zip(tick.windows, vectors, labels, strict=True)
-        ]
-        joint = fuse(parts, self._plan.weights, tick.absent) if self._plan.fused else None
-        return [*parts, joint] if joint is not None else parts
 
     async def _publish(self, message: Message) -> None:
         if isinstance(message, Embedding):
@@ -295,10 +249,6 @@ class Pipeline:
             "ticks": self.ticks.report(),
             "latency": {stage: latest.report() for stage, latest in self.latencies.items()},
         }
-
-
-def _capture_ns(window: Window) -> int:
-    return min(window.samples[-1].end_ns, window.span.end_ns)
 
 
 async def _cancel_when(stop: asyncio.Event, task: asyncio.Task[None]) -> None:

@@ -21,8 +21,9 @@ from sources.pictures import Pictures
 from sources.probe import probe
 from streamer.cli.output import Json, Overrides, console, emit, one_line_errors, say_logs
 from streamer.cli.session import make_labeler
+from streamer.encoding import Labeler
 from streamer.errors import ConfigError
-from streamer.pipeline import Labeler, Pipeline, Plan
+from streamer.pipeline import Pipeline, Plan
 from streamer.protocols import OpenEncoder, Source
 from streamer.types import NS_PER_S, Embedding, Message, Modality
 

@@ -12,8 +12,9 @@ from configs.load import label_set
 from configs.schema import LabelSets, RunConfig
 from encoders import zeroshot
 from streamer.clock import SystemClock
+from streamer.encoding import Labeler
 from streamer.metrics import cpu_seconds, peak_memory_mb
-from streamer.pipeline import Labeler, Pipeline
+from streamer.pipeline import Pipeline
 from streamer.protocols import OpenEncoder, OpenSink
 from streamer.types import NS_PER_S, Labels, Meta, Modality, Vector
 
