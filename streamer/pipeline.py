@@ -96,7 +96,7 @@ class Pipeline:
             plan.idle_ns,
         )
         self._mailbox: Mailbox[Tick] = Mailbox(BATCH_TICKS)
-        self._pipe: Pipe[Tick] = Pipe(capacity=2)
+        self._pipe: Pipe[Tick] = Pipe(capacity=1)
         self._absent: dict[str, dict[str, int]] = {}
 
     @property
