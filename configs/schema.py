@@ -16,10 +16,10 @@ from sinks.memory import MemorySink
 from sinks.mqtt.sink import MqttSink
 from sinks.wire.topics import check_level
 from sources.demo_clip import DemoClip
-from sources.media import Media
+from sources.imu_csv import ImuCsv
+from sources.media.source import Media
 from sources.pictures import Pictures
 from sources.synthetic import SyntheticSource
-from sources.tables import ImuCsv
 from streamer.pipeline import Plan
 from streamer.types import NS_PER_S, Modality
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from sources.epoch import DEFAULT_START, Start
-from sources.media import Media, MediaStreams
+from sources.media.source import Media, MediaStreams
 from streamer.protocols import Clock
 from streamer.types import Sample, StreamInfo
 

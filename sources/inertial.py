@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from sources.gpmf import Payload
+from sources.media.gpmf import Payload
 from streamer.types import NS_PER_S, ImuBlock, Sample
 
 Stamps: TypeAlias = NDArray[np.int64]

@@ -16,9 +16,9 @@ from configs.load import load
 from configs.schema import RunConfig, Windows
 from sources.encodings import Colour
 from sources.epoch import DEFAULT_START, to_ns
-from sources.media import Media, MediaStreams
+from sources.media.probe import probe
+from sources.media.source import Media, MediaStreams
 from sources.pictures import Pictures
-from sources.probe import probe
 from streamer.cli.output import Json, Overrides, console, emit, one_line_errors, say_logs
 from streamer.cli.session import make_labeler
 from streamer.encoding import Labeler

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sources.media import Media, MediaStreams
+from sources.media.source import Media, MediaStreams
 from streamer.errors import SourceLost
 from streamer.types import AudioBlock, pixels
 from tests.mediafiles import tone, write_audio, write_video

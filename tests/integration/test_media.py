@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sources.media import Media, MediaStreams
+from sources.media.source import Media, MediaStreams
 from streamer.types import NS_PER_S, AudioBlock, ImuBlock, pixels
 from tests import telemetry
 from tests.needs import program, shared

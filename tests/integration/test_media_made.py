@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from sources.epoch import DEFAULT_START, to_ns
-from sources.media import Media, MediaStreams
+from sources.media.source import Media, MediaStreams
 from streamer.errors import SourceLost
 from streamer.types import NS_PER_S, AudioBlock, Sample, StreamInfo, pixels
 from tests.mediafiles import HEIGHT, WIDTH, tone, write_audio, write_video

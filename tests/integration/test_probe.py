@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sources.probe import probe
+from sources.media.probe import probe
 from streamer.errors import SourceLost
 from tests.mediafiles import tone, write_audio, write_video
 from tests.needs import program, shared

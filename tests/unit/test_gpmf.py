@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sources.gpmf import Damaged, parse
+from sources.media.gpmf import Damaged, parse
 
 
 def klv(key: bytes, kind: bytes, size: int, repeat: int, value: bytes) -> bytes:

@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sources.gpmf import Payload, Readings
 from sources.inertial import BLOCK_NS, Joiner, to_samples
+from sources.media.gpmf import Payload, Readings
 from streamer.types import NS_PER_S, ImuBlock, Sample
 
 PERIOD_NS = 2_500_000

@@ -72,7 +72,7 @@ class Media(BaseModel):
             yield samples
 
     def _samples(self) -> Generator[Sample, None, None]:
-        from sources import tracks
+        from sources.media import tracks
 
         recording = tracks.Recording(self.path, None if self.start == "file" else self.start)
         with ExitStack() as stack:

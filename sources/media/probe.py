@@ -30,8 +30,8 @@ def probe(path: Path) -> Contents:
 
     Raises `SourceLost` when it is neither (a table is not guessed at), or holds no usable track.
     """
-    from sources.container import describe, opened, video_tracks
-    from sources.tracks import telemetry_index
+    from sources.media.container import describe, opened, video_tracks
+    from sources.media.tracks import telemetry_index
 
     with opened(path) as container:
         videos, sounds = video_tracks(container), container.streams.audio

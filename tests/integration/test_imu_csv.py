@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from sources.epoch import DEFAULT_START, to_ns
-from sources.tables import ImuCsv
+from sources.imu_csv import ImuCsv
 from streamer.errors import SourceLost
 from streamer.types import NS_PER_S, ImuBlock, Sample
 from tests.needs import shared

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from sources.container import (
+from sources.inertial import Joiner, to_samples
+from sources.media.container import (
     Timeline,
     audio_track,
     describe,
@@ -23,8 +24,7 @@ from sources.container import (
     reporting_damage,
     video_track,
 )
-from sources.gpmf import Damaged, parse
-from sources.inertial import Joiner, to_samples
+from sources.media.gpmf import Damaged, parse
 from streamer.errors import SourceLost
 from streamer.types import NS_PER_S, AudioBlock, ImuBlock, Sample
 
