@@ -8,6 +8,9 @@ from collections.abc import Callable, Generator
 from contextlib import AsyncExitStack, contextmanager
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from configs.load import label_set
 from configs.schema import LabelSets, RunConfig
 from encoders import zeroshot
@@ -32,7 +35,11 @@ def make_labeler(
     """
     names = {modality: labels.name_for(modality) for modality in sorted(modalities)}
     sets = {name: label_set(name) for name in set(names.values())}
-    classes = {name: zeroshot.class_vectors(encoder.text, each) for name, each in sets.items()}
+    classes: dict[str, NDArray[np.float32]] = {}
+    for name, each in sets.items():
+        prompts = len(each.labels) * len(each.templates)
+        log.info("label set %s: %d labels, %d prompts to encode", name, len(each.labels), prompts)
+        classes[name] = zeroshot.class_vectors(encoder.text, each)
 
     def label(modality: Modality, vector: Vector) -> Labels:
         name = names[modality]
