@@ -2,9 +2,12 @@
 
 import resource
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 import numpy as np
+
+from streamer.types import NS_PER_S
 
 
 class Latencies:
@@ -33,6 +36,30 @@ class Latencies:
 def add_counts(total: dict[str, int], counts: Iterable[tuple[str, int]]) -> None:
     for cause, number in counts:
         total[cause] = total.get(cause, 0) + number
+
+
+class Rates:
+    """Counts per second since they were asked for the last time."""
+
+    def __init__(self, now_ns: int) -> None:
+        self._since_ns = now_ns
+        self._counts: Mapping[str, int] = {}
+
+    def since_last(self, counts: Mapping[str, int], now_ns: int) -> dict[str, float]:
+        """`counts` are running totals; names that are new count from 0."""
+        seconds = max(1, now_ns - self._since_ns) / NS_PER_S
+        rates = {n: round((c - self._counts.get(n, 0)) / seconds, 3) for n, c in counts.items()}
+        self._since_ns, self._counts = now_ns, dict(counts)
+        return rates
+
+
+def memory_mb() -> float:
+    """Resident memory of this process now; 0 where the system does not tell."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:
+        return 0.0
+    return round(pages * resource.getpagesize() / 2**20, 1)
 
 
 def peak_memory_mb() -> float:

@@ -17,7 +17,7 @@ from streamer.channels import Account, Closed, Mailbox, Pipe
 from streamer.clock import SystemClock
 from streamer.encoding import Encoding, Labeler
 from streamer.merge import merge
-from streamer.metrics import Latencies, add_counts
+from streamer.metrics import Latencies, Rates, add_counts, memory_mb
 from streamer.protocols import Clock, OpenEncoder, OpenSink, Source
 from streamer.supervise import supervised
 from streamer.ticks import TickJoin
@@ -98,6 +98,8 @@ class Pipeline:
         self._mailbox: Mailbox[Tick] = Mailbox(BATCH_TICKS)
         self._pipe: Pipe[Tick] = Pipe(capacity=1)
         self._absent: dict[str, dict[str, int]] = {}
+        self._sample_rates = Rates(self._clock.now_ns())
+        self._embedding_rates = Rates(self._clock.now_ns())
 
     @property
     def ticks(self) -> Account:
@@ -231,7 +233,23 @@ class Pipeline:
             await self._say_health()
 
     async def _say_health(self) -> None:
-        await self._publish(Health(self._clock.now_ns(), self.report()))
+        await self._publish(Health(self._clock.now_ns(), self._health_report()))
+
+    def _health_report(self) -> dict[str, Any]:
+        """The report, and what only makes sense while it runs: rates, ages, memory, sinks."""
+        now = self._clock.now_ns()
+        windowers = self._join.windowers
+        taken = {name: windower.account.delivered for name, windower in windowers.items()}
+        newest = {name: windower.newest_end_ns for name, windower in windowers.items()}
+        ages = {name: round((now - t) / 1e6, 1) for name, t in newest.items() if t is not None}
+        return self.report() | {
+            "samples_hz": self._sample_rates.since_last(taken, now),
+            "embeddings_hz": self._embedding_rates.since_last(self.published, now),
+            # The clock of a file is not this one.
+            "ages_ms": ages if self.live else {},
+            "memory_mb": memory_mb(),
+            "sinks": [sink.report() for sink in self._sinks],
+        }
 
     def report(self) -> dict[str, Any]:
         """JSON-ready counts, latencies and losses by cause."""

@@ -65,8 +65,9 @@ class Windower:
         self.backward = 0
         """Samples that came out of order; within the lateness they were put right."""
         self.watermark_ns: int | None = None
+        self.newest_end_ns: int | None = None
+        """The newest event time: the end of the newest sample."""
         self._samples: list[Sample] = []
-        self._newest_end_ns: int | None = None
         self._next_end_ns: int | None = None
         self._late = 0
         self._dropped: dict[str, int] = {}
@@ -88,8 +89,8 @@ class Windower:
             return self._drop("duplicate")
         self.account.delivered += 1
         end = sample.end_ns if now_ns is None else min(sample.end_ns, now_ns + FUTURE_NS)
-        self._newest_end_ns = max(end, self._newest_end_ns or end)
-        return self.raise_watermark(self._newest_end_ns - self.spec.lateness_ns)
+        self.newest_end_ns = max(end, self.newest_end_ns or end)
+        return self.raise_watermark(self.newest_end_ns - self.spec.lateness_ns)
 
     def raise_watermark(self, t_ns: int) -> list[Window]:
         """Stop waiting for anything older than `t_ns`; a lower value than before does nothing."""
@@ -100,9 +101,9 @@ class Windower:
 
     def flush(self) -> list[Window]:
         """The stream has ended: close every window up to the one that holds its last instant."""
-        if self._newest_end_ns is None:
+        if self.newest_end_ns is None:
             return []
-        last_end = grid_after(self._newest_end_ns - 1, self.spec.hop_ns)
+        last_end = grid_after(self.newest_end_ns - 1, self.spec.hop_ns)
         self.watermark_ns = max(last_end, self.watermark_ns or last_end)
         closed = list(self._close(last_end))
         self._samples.clear()

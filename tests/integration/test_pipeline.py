@@ -2,8 +2,9 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -198,6 +199,17 @@ async def test_health_is_said_while_running_and_at_the_end() -> None:
     reports = [m.report for m in sink.messages if isinstance(m, Health)]
     assert len(reports) >= 3
     assert reports[-1]["streams"]["a"]["samples"]["pending"] == 0
+    assert 30 <= reports[1]["samples_hz"]["a"] <= 70, "50 frames a second"
+    assert 5 <= reports[1]["embeddings_hz"]["a"] <= 15
+    assert -50 <= reports[1]["ages_ms"]["a"] <= 200
+    assert reports[1]["sinks"] == [sink_report(reports[1])]
+    assert reports[1]["memory_mb"] > 10
+
+
+def sink_report(health: Mapping[str, Any]) -> dict[str, Any]:
+    """All that had been published when the report was made was delivered."""
+    delivered = health["sinks"][0]["delivered"]
+    return {"produced": delivered, "delivered": delivered, "dropped": {}, "pending": 0}
 
 
 def test_samples_of_a_stream_nobody_declared_are_a_bug() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamer.metrics import Latencies, cpu_seconds, peak_memory_mb
+from streamer.metrics import Latencies, Rates, cpu_seconds, memory_mb, peak_memory_mb
 
 
 @given(st.lists(st.integers(0, 10**12), min_size=1, max_size=300))
@@ -26,8 +26,16 @@ def test_nothing_measured_is_said_as_nothing() -> None:
     assert Latencies().report() == {"n": 0}
 
 
+def test_rates_are_since_the_last_question() -> None:
+    rates = Rates(0)
+    assert rates.since_last({"a": 10}, 2 * 10**9) == {"a": 5.0}
+    assert rates.since_last({"a": 10, "b": 3}, 3 * 10**9) == {"a": 0.0, "b": 3.0}
+
+
 def test_resources_are_those_of_the_process() -> None:
     process = psutil.Process()
-    assert peak_memory_mb() * 2**20 >= process.memory_info().rss * 0.99
+    rss_mb = process.memory_info().rss / 2**20
+    assert memory_mb() == pytest.approx(rss_mb, abs=8)
+    assert peak_memory_mb() >= rss_mb * 0.99
     told = process.cpu_times()
     assert cpu_seconds() == pytest.approx(told.user + told.system, abs=0.1)
