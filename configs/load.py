@@ -61,6 +61,9 @@ def _tree(name: str, text: str) -> dict[str, Any]:
         where = getattr(error, "problem_mark", None)
         line = f":{where.line + 1}" if where else ""
         raise ConfigError(f"{name}{line}: not YAML: {getattr(error, 'problem', error)}") from None
+    except (ValueError, RecursionError) as error:
+        # A date like the 30th of February, or a thousand brackets.
+        raise ConfigError(f"{name}: not YAML: {error}") from None
     if not isinstance(tree, dict):
         raise ConfigError(f"{name}: expected a mapping at the top, got {type(tree).__name__}")
     return tree
@@ -73,8 +76,8 @@ def _put(tree: Any, override: str) -> None:
         raise ConfigError(f"--set {override}: expected key=value")
     try:
         value: object = yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise ConfigError(f"--set {override}: the value is not YAML") from None
+    except (yaml.YAMLError, ValueError, RecursionError):
+        raise ConfigError(f"--set {override[:200]}: the value is not YAML") from None
     *way, last = key.split(".")
     here = tree
     for part in way:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from encoders.imagebind.runtime import ImageBindEncoder
 from encoders.noop import NoopEncoder
@@ -20,12 +20,20 @@ from sources.imu_csv import ImuCsv
 from sources.media.source import Media
 from sources.pictures import Pictures
 from sources.synthetic import SyntheticSource
+from streamer.fusion import FUSED
 from streamer.pipeline import Plan
 from streamer.types import NS_PER_S, Modality
 
-Seconds = Annotated[float, Field(gt=0, le=3600)]
+
+def _weight(weight: float) -> float:
+    if 0 < weight < 1e-6:
+        raise ValueError(f"expected 0 or at least 1e-6, got {weight}")
+    return weight
+
+
+Seconds = Annotated[float, Field(ge=0.001, le=3600)]
 Share = Annotated[float, Field(ge=0, le=1)]
-Weight = Annotated[float, Field(ge=0, le=1000)]
+Weight = Annotated[float, Field(ge=0, le=1000), AfterValidator(_weight)]
 
 SourceConfig = Annotated[
     DemoClip | Media | Pictures | ImuCsv | SyntheticSource, Field(discriminator="kind")
@@ -113,10 +121,15 @@ class RunConfig(Strict):
             for info in source.streams:
                 # They become levels of topics, and a "#" there would be found out by the broker.
                 check_level(info.name)
+                if info.name == FUSED:
+                    raise ValueError(f"sources: {FUSED} names the joint embedding, not a stream")
         names = Counter(info.name for source in self.sources for info in source.streams)
         twice = sorted(name for name, count in names.items() if count > 1)
         if twice:
             raise ValueError(f"sources: stream names must be unique, got {', '.join(twice)} twice")
+        if len({source.live for source in self.sources}) > 1:
+            # A file gives in a second what a sensor gives in a minute; they have no time in common.
+            raise ValueError("sources: expected files or live streams, got both")
         return self
 
     @property

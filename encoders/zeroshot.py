@@ -102,11 +102,11 @@ def class_vectors(text: TextFn, label_set: LabelSet) -> NDArray[np.float32]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scores:
-    """Of n embeddings against K labels: float32 (n, K), (n, K) and (n,)."""
+    """Of n embeddings against K labels: float32 (n, K), (n, K), and (n,) where asked for."""
 
     probabilities: NDArray[np.float32]
     cosines: NDArray[np.float32]
-    none: NDArray[np.float32]
+    none: NDArray[np.float32] | None
 
 
 def score(
@@ -122,7 +122,7 @@ def score(
     threshold, whatever the number of labels. Which one, if any? softmax(cosine / temperature),
     which shares out the rest, so that probabilities and `none` sum to 1.
 
-    Without `none_below`, `none` is 0. There is no default: cosines crowd together, and where
+    Without `none_below`, `none` is None. There is no default: cosines crowd together, and where
     they lie differs between models, modalities and prompts. Take the best cosine that windows
     of nothing in particular reach on the robot itself.
     """
@@ -134,23 +134,25 @@ def score(
     shares = np.exp(logits - best)
     shares /= shares.sum(axis=1, keepdims=True)
     if none_below is None:
-        none = np.zeros(len(cosines))
+        none = None
     else:
         # Half a hyperbolic tangent is the logistic, and does not overflow.
         none = 0.5 + 0.5 * np.tanh(0.5 * (none_below / temperature - best[:, 0]))
     return Scores(
-        probabilities=(shares * (1 - none[:, None])).astype(np.float32),
+        probabilities=(shares if none is None else shares * (1 - none[:, None])).astype(np.float32),
         cosines=cosines.astype(np.float32),
-        none=none.astype(np.float32),
+        none=None if none is None else none.astype(np.float32),
     )
 
 
 def labels(scores: Scores, label_set: LabelSet, calibrated: bool = False) -> list[Labels]:
     """The scores of each embedding as `Labels`, in their order."""
     set_hash = label_set.hash
-    rows = zip(scores.probabilities, scores.cosines, scores.none, strict=True)
+    count = len(scores.cosines)
+    doubts = [None] * count if scores.none is None else scores.none.tolist()
+    rows = zip(scores.probabilities, scores.cosines, doubts, strict=True)
     return [
-        Labels(set_hash, label_set.labels, probabilities, cosines, float(none), calibrated)
+        Labels(set_hash, label_set.labels, probabilities, cosines, none, calibrated)
         for probabilities, cosines, none in rows
     ]
 

@@ -50,36 +50,52 @@ class Closed(Exception):
 class Mailbox(Generic[T]):
     """One slot, newest wins: for live runs, where an old tick is worth less than a new one.
 
-    The slot holds what was put together, up to `capacity` items, because a stream that falls
-    silent lets several ticks close at once, and that is no overload. `put` never waits; it returns
-    what it displaced, already counted as `overload`, so that the caller can leave tombstones.
+    The slot holds up to `capacity` items that were put together, or while the consumer was waiting
+    for any: a stream that falls silent lets several ticks close at once, and that is no overload.
+    `put` never waits; it returns what it displaced, already counted as `overload`, so that the
+    caller can leave tombstones.
     """
 
     def __init__(self, capacity: int) -> None:
         self.account = Account()
         self._capacity = capacity
         self._items: list[T] = []
+        self._awaited = False
         self._closed = False
         self._ready = asyncio.Event()
 
     def put(self, items: Sequence[T]) -> list[T]:
         """Put `items`, oldest first and at least one, in the place of what has not been taken."""
-        surplus = max(0, len(items) - self._capacity)
-        displaced = [*self._items, *items[:surplus]]
+        displaced: list[T] = []
+        if not self._awaited:
+            displaced, self._items = self._items, []
+        self._items += items
+        surplus = max(0, len(self._items) - self._capacity)
+        displaced += self._items[:surplus]
+        del self._items[:surplus]
         if displaced:
             self.account.drop("overload", len(displaced))
         self.account.produced += len(items)
-        self._items = list(items[surplus:])
         self._ready.set()
         return displaced
 
+    def append(self, items: Sequence[T]) -> None:
+        """Put `items` behind what has not been taken, beyond the capacity: the run is over."""
+        self.account.produced += len(items)
+        self._items += items
+        self._ready.set()
+
     async def get(self) -> list[T]:
         """Wait for items. Raises `Closed` once the channel is closed and empty."""
-        while not self._items:
-            if self._closed:
-                raise Closed
-            self._ready.clear()
-            await self._ready.wait()
+        self._awaited = True
+        try:
+            while not self._items:
+                if self._closed:
+                    raise Closed
+                self._ready.clear()
+                await self._ready.wait()
+        finally:
+            self._awaited = False
         taken, self._items = self._items, []
         self.account.delivered += len(taken)
         return taken
@@ -87,6 +103,12 @@ class Mailbox(Generic[T]):
     def close(self) -> None:
         self._closed = True
         self._ready.set()
+
+    def discard(self, cause: str) -> None:
+        """Drop what has not been taken."""
+        if self._items:
+            self.account.drop(cause, len(self._items))
+        self._items = []
 
 
 class Pipe(Generic[T]):
@@ -124,6 +146,12 @@ class Pipe(Generic[T]):
         async with self._changed:
             self._closed = True
             self._changed.notify_all()
+
+    def discard(self, cause: str) -> None:
+        """Drop what has not been taken."""
+        if self._items:
+            self.account.drop(cause, len(self._items))
+        self._items.clear()
 
 
 @dataclass(frozen=True, slots=True)

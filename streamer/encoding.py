@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from typing import TypeAlias
 
+import numpy as np
+
 from streamer.errors import EncoderFailed
 from streamer.fusion import fuse
 from streamer.protocols import Clock, OpenEncoder
@@ -34,6 +36,13 @@ class Encoding:
             raise EncoderFailed(
                 f"encoder {self._encoder.name}: expected {len(windows)} vectors of "
                 f"{self._encoder.dim}, got shape {vectors.shape}"
+            )
+        lengths = np.linalg.norm(vectors, axis=1)
+        # Written so that NaN fails too.
+        if not (np.abs(lengths - 1) < 1e-3).all():
+            raise EncoderFailed(
+                f"encoder {self._encoder.name}: expected unit vectors, got lengths "
+                f"{lengths.min():.4g} to {lengths.max():.4g}"
             )
         embeddings: list[Embedding] = []
         rows = iter(vectors)

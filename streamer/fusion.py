@@ -1,12 +1,13 @@
 """One vector and one label from the senses that are there. Pure numpy."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.types import Embedding, Labels, Ledger, Quality, Span, Vector
+from streamer.types import Counts, Embedding, Labels, Ledger, Quality, Span, Vector
 
 FUSED = "fused"
 
@@ -47,6 +48,7 @@ def fuse(
             oldest_age_ns=max(e.quality.oldest_age_ns for e in embeddings),
             newest_age_ns=max(e.quality.newest_age_ns for e in embeddings),
             late=sum(e.quality.late for e in embeddings),
+            dropped=_sum_counts(e.quality.dropped for e in embeddings),
             clock=max((e.quality.clock for e in embeddings), key=lambda c: c.error_ns),
             contributors=tuple(e.stream for e in embeddings),
             absent=MappingProxyType(dict(absent)),
@@ -63,34 +65,43 @@ def fuse(
 
 
 def fuse_labels(parts: Sequence[tuple[Embedding, float]], length: float) -> Labels | None:
-    """Weighted sum of the log-probabilities, "none of these" being one more class.
+    """Weighted sum of the log-probabilities, of two questions apart.
 
-    `length` is that of the weighted sum of the unit vectors, so that the fused cosine is exactly
-    the cosine of the fused vector with each class. None unless all parts were scored against the
-    same label set: probabilities over different sets have no sum.
+    Which label, if any: over the labels alone. Whether it is none of them: over the log-odds of
+    those modalities that have a threshold for it, since the others have no opinion. `length` is
+    that of the weighted sum of the unit vectors, so that the fused cosine is exactly the cosine of
+    the fused vector with each class. None unless all parts were scored against the same label set:
+    probabilities over different sets have no sum.
     """
     scored = [(e.labels, w) for e, w in parts if e.labels is not None]
     if len(scored) < len(parts) or len({labels.set_hash for labels, _ in scored}) != 1:
         return None
     first = scored[0][0]
-    score = np.sum([w * _log(_with_none(labels)) for labels, w in scored], axis=0)
-    joint = np.exp(score - np.max(score))
-    joint /= joint.sum()
+    score = np.sum([w * _log(labels.probabilities) for labels, w in scored], axis=0)
+    shares = np.exp(score - np.max(score))
+    shares /= shares.sum()
+    doubts = [(labels.none, w) for labels, w in scored if labels.none is not None]
+    odds = sum(w * float(_log(none) - _log(1 - none)) for none, w in doubts)
+    none = 0.5 + 0.5 * math.tanh(odds / 2) if doubts else None
     cosines = np.sum([w * labels.cosines.astype(np.float64) for labels, w in scored], axis=0)
     return Labels(
         set_hash=first.set_hash,
         names=first.names,
-        probabilities=joint[:-1].astype(np.float32),
+        probabilities=(shares * (1 - (none or 0.0))).astype(np.float32),
         cosines=(cosines / length).astype(np.float32),
-        none=float(joint[-1]),
+        none=none,
         calibrated=all(labels.calibrated for labels, _ in scored),
     )
 
 
-def _with_none(labels: Labels) -> NDArray[np.float64]:
-    return np.append(labels.probabilities.astype(np.float64), labels.none)
+def _sum_counts(counts: Iterable[Counts]) -> Counts:
+    total: dict[str, int] = {}
+    for each in counts:
+        for cause, number in each.items():
+            total[cause] = total.get(cause, 0) + number
+    return total
 
 
-def _log(p: NDArray[np.float64]) -> NDArray[np.float64]:
+def _log(p: NDArray[np.float32] | float) -> NDArray[np.float64]:
     # A float32 softmax underflows to 0; one modality must not veto a class for ever because of it.
-    return np.log(np.maximum(p, 1e-12))
+    return np.log(np.maximum(np.asarray(p, np.float64), 1e-12))

@@ -2,7 +2,7 @@
 
 import resource
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -31,11 +31,6 @@ class Latencies:
             "p99_ms": round(float(p99), 3),
             "max_ms": round(float(ms.max()), 3),
         }
-
-
-def add_counts(total: dict[str, int], counts: Iterable[tuple[str, int]]) -> None:
-    for cause, number in counts:
-        total[cause] = total.get(cause, 0) + number
 
 
 class Rates:

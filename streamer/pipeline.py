@@ -7,17 +7,18 @@ than lag; runs from files block and lose nothing.
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 from streamer.channels import Account, Closed, Mailbox, Pipe
 from streamer.clock import SystemClock
 from streamer.encoding import Encoding, Labeler
 from streamer.merge import merge
-from streamer.metrics import Latencies, Rates, add_counts, memory_mb
+from streamer.metrics import Latencies, Rates, memory_mb
 from streamer.protocols import Clock, OpenEncoder, OpenSink, Source
 from streamer.supervise import supervised
 from streamer.ticks import TickJoin
@@ -42,6 +43,9 @@ waiting for it: more than containers interleave, and the bound of what is held m
 BATCH_TICKS = 4
 """The most ticks encoded together in a live run. Several close at once when a stream falls
 silent; more than this is a machine that was asleep, and only the newest are worth having."""
+
+DRAIN_S = 30.0
+"""How long a stopped run waits for an encoder or a sink that makes no progress."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,8 @@ class Pipeline:
         clock: Clock | None = None,
     ) -> None:
         self.live = any(source.live for source in sources)
+        self.embeddings = Account()
+        """Delivered means given to every sink; what became of it there, the sinks tell."""
         self.published: dict[str, int] = {}
         self.latest: dict[str, Embedding] = {}
         self.latencies = {stage: Latencies() for stage in ("wait", "encode", "closed_to_published")}
@@ -97,7 +103,8 @@ class Pipeline:
         )
         self._mailbox: Mailbox[Tick] = Mailbox(BATCH_TICKS)
         self._pipe: Pipe[Tick] = Pipe(capacity=1)
-        self._absent: dict[str, dict[str, int]] = {}
+        self._closed: deque[Tick] = deque()
+        self._ended: set[str] = set()
         self._sample_rates = Rates(self._clock.now_ns())
         self._embedding_rates = Rates(self._clock.now_ns())
 
@@ -106,21 +113,51 @@ class Pipeline:
         return self._mailbox.account if self.live else self._pipe.account
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Run until every source has ended or `stop` is set, then drain what is under way."""
-        with ThreadPoolExecutor(1, thread_name_prefix="encoder") as device:
+        """Run until every source has ended or `stop` is set, then drain what is under way.
+
+        After `stop`, a sink or an encoder that makes no progress for `DRAIN_S` is not waited for;
+        what it held is dropped as `stopped`.
+        """
+        device = ThreadPoolExecutor(1, thread_name_prefix="encoder")
+        idle = False
+        try:
             async with asyncio.TaskGroup() as group:
                 encode = group.create_task(self._encode_all(device), name="encode")
                 health = group.create_task(self._health(), name="health")
                 feed = group.create_task(
                     self._feed_live() if self.live else self._feed_files(), name="feed"
                 )
-                stopper = group.create_task(_cancel_when(stop, feed), name="stop")
+                stopped = group.create_task(stop.wait(), name="stop")
+                await asyncio.wait([feed, stopped], return_when=asyncio.FIRST_COMPLETED)
+                feed.cancel()
                 await asyncio.wait([feed])
-                stopper.cancel()
-                await self._drain()
-                await asyncio.wait([encode])
+                drain = group.create_task(self._drain(), name="drain")
+                await self._finish([drain, encode], stopped)
                 health.cancel()
-        await self._say_health()
+                stopped.cancel()
+                idle = not encode.cancelled()
+        finally:
+            # A device that is still busy is not waited for: that would block the event loop, and
+            # with it the signal that ends the program at once.
+            device.shutdown(wait=idle, cancel_futures=True)
+
+    async def _finish(
+        self, tasks: Sequence[asyncio.Task[None]], stopped: asyncio.Task[Literal[True]]
+    ) -> None:
+        """Wait for `tasks`: for ever, unless the run is asked to stop and nothing moves."""
+        waiting = set(tasks)
+        while waiting and not stopped.done():
+            await asyncio.wait({*waiting, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            waiting = {task for task in waiting if not task.done()}
+        moved = -1
+        while waiting and moved != self._moved:
+            moved = self._moved
+            _, waiting = await asyncio.wait(waiting, timeout=DRAIN_S)
+        if waiting:
+            log.warning("stopping: nothing moved for %g s, what is under way is dropped", DRAIN_S)
+            for task in waiting:
+                task.cancel()
+            await asyncio.wait(waiting)
 
     # -- producers ---------------------------------------------------------------------------
 
@@ -162,7 +199,7 @@ class Pipeline:
             for source in self._sources:
                 opened.append(await stack.enter_async_context(source.open(clock)))
                 await self._say("online", source)
-            patience_ends_ns = 0
+            patience_ends_ns = -(2**63)
             merged = merge(opened)
             async with aclosing(merged):
                 async for index, sample in merged:
@@ -172,22 +209,34 @@ class Pipeline:
                         await self._say("offline", source, "ended")
                     else:
                         ticks = join.push(sample, clock.now_ns(), live=False)
-                        if sample.t_ns >= patience_ends_ns:
-                            patience_ends_ns = sample.t_ns + self._plan.hop_ns
+                        # Not the sample's own stamp, which may be a leap that is not believed.
+                        reached = join.windowers[sample.stream].seen_until_ns
+                        if reached is not None and reached >= patience_ends_ns:
+                            patience_ends_ns = reached + self._plan.hop_ns
                             ticks += join.raise_watermark(
-                                sample.t_ns - FILE_PATIENCE_NS, clock.now_ns()
+                                reached - FILE_PATIENCE_NS, clock.now_ns()
                             )
-                    for tick in ticks:
-                        await self._pipe.put(tick)
+                    self._closed += ticks
+                    await self._put_closed()
+
+    async def _put_closed(self) -> None:
+        """Hand closed ticks on. One that is waiting when the run is stopped stays in the list."""
+        while self._closed:
+            await self._pipe.put(self._closed[0])
+            self._closed.popleft()
 
     async def _drain(self) -> None:
+        """Close the last windows; what the sources gave is encoded before the run ends."""
+        for source in self._sources:
+            if source.streams[0].name not in self._ended:
+                await self._say("offline", source, "stopped")
         rest = self._join.finish(self._join.windowers, self._clock.now_ns())
         if self.live:
-            self._offer(rest)
+            self._mailbox.append(rest)
             self._mailbox.close()
         else:
-            for tick in rest:
-                await self._pipe.put(tick)
+            self._closed += rest
+            await self._put_closed()
             await self._pipe.close()
 
     # -- consumer ----------------------------------------------------------------------------
@@ -195,16 +244,35 @@ class Pipeline:
     async def _encode_all(self, device: ThreadPoolExecutor) -> None:
         channel = self._mailbox if self.live else self._pipe
         loop = asyncio.get_running_loop()
-        while True:
-            try:
+        try:
+            while True:
                 ticks = await channel.get()
-            except Closed:
-                return
-            for embedding in await loop.run_in_executor(device, self._encoding.run, ticks):
-                await self._publish(embedding)
-            for tick in ticks:
-                for stream, cause in tick.absent.items():
-                    add_counts(self._absent.setdefault(stream, {}), [(cause, 1)])
+                # Shielded: a thread cannot be cancelled, and its result is not to be lost track of.
+                embeddings = await asyncio.shield(
+                    loop.run_in_executor(device, self._encoding.run, ticks)
+                )
+                self._measure(embeddings)
+                self.embeddings.produced += len(embeddings)
+                for embedding in embeddings:
+                    await self._publish(embedding)
+                    self.embeddings.delivered += 1
+        except Closed:
+            await self._say_health()
+        finally:
+            channel.discard("stopped")
+            if self.embeddings.pending:
+                self.embeddings.drop("stopped", self.embeddings.pending)
+
+    def _measure(self, embeddings: Sequence[Embedding]) -> None:
+        """How long the stages took, once a tick."""
+        for ledger in {e.span.end_ns: e.ledger for e in embeddings}.values():
+            self.latencies["wait"].add(ledger.encode_started_ns - ledger.closed_ns)
+            self.latencies["encode"].add(ledger.encoded_ns - ledger.encode_started_ns)
+
+    @property
+    def _moved(self) -> int:
+        """Grows with whatever gets done."""
+        return self.embeddings.produced + self.embeddings.delivered + self.ticks.delivered
 
     async def _publish(self, message: Message) -> None:
         if isinstance(message, Embedding):
@@ -213,9 +281,9 @@ class Pipeline:
             message = replace(message, ledger=ledger)
             self.published[message.stream] = self.published.get(message.stream, 0) + 1
             self.latest[message.stream] = message
-            self.latencies["wait"].add(ledger.encode_started_ns - ledger.closed_ns)
-            self.latencies["encode"].add(ledger.encoded_ns - ledger.encode_started_ns)
             self.latencies["closed_to_published"].add(now - ledger.closed_ns)
+        elif isinstance(message, SourceStatus) and message.why == "ended":
+            self._ended.add(message.stream)
         for sink in self._sinks:
             await sink.publish(message)
 
@@ -240,7 +308,7 @@ class Pipeline:
         now = self._clock.now_ns()
         windowers = self._join.windowers
         taken = {name: windower.account.delivered for name, windower in windowers.items()}
-        newest = {name: windower.newest_end_ns for name, windower in windowers.items()}
+        newest = {name: windower.seen_until_ns for name, windower in windowers.items()}
         ages = {name: round((now - t) / 1e6, 1) for name, t in newest.items() if t is not None}
         return self.report() | {
             "samples_hz": self._sample_rates.since_last(taken, now),
@@ -258,17 +326,13 @@ class Pipeline:
                 name: {
                     "samples": windower.account.report(),
                     "backward": windower.backward,
-                    "absent": dict(self._absent.get(name, {})),
+                    "absent": dict(self._join.absent[name]),
                     "embeddings": self.published.get(name, 0),
                 }
                 for name, windower in self._join.windowers.items()
             },
             "fused": self.published.get("fused", 0),
+            "embeddings": self.embeddings.report(),
             "ticks": self.ticks.report(),
             "latency": {stage: latest.report() for stage, latest in self.latencies.items()},
         }
-
-
-async def _cancel_when(stop: asyncio.Event, task: asyncio.Task[None]) -> None:
-    await stop.wait()
-    task.cancel()

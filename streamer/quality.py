@@ -2,31 +2,52 @@
 
 from collections.abc import Sequence
 
-from streamer.types import HOST_CLOCK, ClockCard, Counts, Quality, Sample, Span
+from streamer.types import (
+    HOST_CLOCK,
+    AudioBlock,
+    ClockCard,
+    Counts,
+    ImuBlock,
+    Quality,
+    Sample,
+    Span,
+)
+
+JITTER_NS = 10_000_000
+"""Blocks of sound that follow each other are stamped to within this; a longer hole is a hole."""
 
 
 def coverage(span: Span, samples: Sequence[Sample]) -> tuple[float, int]:
     """Share of `span` that `samples` stand for, and the number of gaps.
 
     `samples` are those that overlap the span, oldest first; overlapping ones count once. A hole
-    is a gap when it is at least as long as the sample beside it. A shorter one is the jitter of a
+    is a gap when at least one picture or reading is missing. A shorter one is the jitter of a
     device that lost nothing, and counts as covered.
     """
     missing = gaps = 0
     cursor = span.start_ns
     period = span.length_ns
     for sample in samples:
-        period = sample.duration_ns
+        period = _period_ns(sample)
         hole = min(sample.t_ns, span.end_ns) - cursor
-        if hole >= period > 0:
+        if hole > 0 and hole >= period:
             missing += hole
             gaps += 1
         cursor = max(cursor, sample.end_ns)
     hole = span.end_ns - cursor
-    if hole >= period > 0:
+    if hole > 0 and hole >= period:
         missing += hole
         gaps += 1
     return 1 - missing / span.length_ns, gaps
+
+
+def _period_ns(sample: Sample) -> int:
+    """How long a hole has to be for something to be missing beside this sample."""
+    if isinstance(sample.data, AudioBlock):
+        return min(sample.duration_ns, JITTER_NS)
+    if isinstance(sample.data, ImuBlock):
+        return sample.duration_ns // max(1, len(sample.data.t_ns))
+    return sample.duration_ns
 
 
 def assess(span: Span, samples: Sequence[Sample], *, late: int, dropped: Counts) -> Quality:

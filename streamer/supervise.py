@@ -17,7 +17,7 @@ class Backoff:
 
     The delay doubles from `first_s` to `cap_s`, each shortened by up to half at random so that
     several sources on one hub do not come back together. More than `budget` losses within
-    `period_s` spend the budget: then one try every `spent_s`, for ever.
+    `period_s` spend the budget: then one try every `spent_s`, until one works.
     """
 
     def __init__(
@@ -32,15 +32,19 @@ class Backoff:
         self._budget, self._period_s, self._spent_s = budget, period_s, spent_s
         self._losses: deque[int] = deque(maxlen=budget + 1)
         self._in_a_row = 0
+        self._spent = False
 
     def lost(self, now_ns: int, chance: float) -> float:
         """Note a loss; return the seconds to wait before the next try. `chance` is in 0..1."""
         self._losses.append(now_ns)
         recent = [t for t in self._losses if now_ns - t < self._period_s * NS_PER_S]
-        if len(recent) > self._budget:
-            return self._spent_s
-        delay = min(self._cap_s, self._first_s * 2**self._in_a_row)
+        self._spent = len(recent) > self._budget or (self._spent and self._in_a_row > 0)
+        # Bounded, because a device can be away for weeks and powers of two grow fast.
+        doublings = min(self._in_a_row, 16)
         self._in_a_row += 1
+        if self._spent:
+            return self._spent_s
+        delay = min(self._cap_s, self._first_s * 2**doublings)
         return delay * (1 - chance / 2)
 
     def worked(self) -> None:

@@ -16,11 +16,13 @@ class TickJoin:
 
     `min_coverage` 0..1: a window with less becomes a tombstone. `idle_ns`: silence after which a
     live stream no longer holds the others. A tick in which no stream has a usable window is not
-    made.
+    made, but counted in `absent`.
     """
 
     def __init__(self, specs: Sequence[WindowSpec], min_coverage: float, idle_ns: int) -> None:
         self.windowers = {spec.stream: Windower(spec) for spec in specs}
+        self.absent: dict[str, dict[str, int]] = {spec.stream: {} for spec in specs}
+        """How many ticks each stream had no usable window for, by cause."""
         self._min_coverage = min_coverage
         self._idle_ns = idle_ns
         self._seen_ns: dict[str, int] = {}
@@ -30,16 +32,22 @@ class TickJoin:
     def push(self, sample: Sample, now_ns: int, *, live: bool = True) -> list[Tick]:
         """Take one sample; return the ticks that became complete. Files pass live=False."""
         windower = self.windowers[sample.stream]
-        self._seen_ns[sample.stream] = now_ns
-        closed = windower.push(sample, now_ns if live else None)
-        return self._join(closed, now_ns) if closed else self._complete(now_ns)
+        before = windower.seen_until_ns
+        self._add(windower.push(sample, now_ns if live else None))
+        if windower.seen_until_ns != before:
+            # Only progress counts: a device that repeats one stamp for ever is as good as silent.
+            self._seen_ns[sample.stream] = now_ns
+        return self._complete(now_ns)
 
     def advance(self, now_ns: int) -> list[Tick]:
-        """Let the clock stand in for silent streams."""
+        """Let the clock stand in for silent streams, and bound how far a slow one can lag.
+
+        A stream whose stamps are hours old would otherwise hold the others for hours.
+        """
         for stream, windower in self.windowers.items():
-            seen = self._seen_ns.setdefault(stream, now_ns)
-            if now_ns - seen >= self._idle_ns:
-                self._add(windower.raise_watermark(now_ns - windower.spec.lateness_ns))
+            silent = now_ns - self._seen_ns.setdefault(stream, now_ns) >= self._idle_ns
+            lag_ns = 0 if silent else self._idle_ns
+            self._add(windower.raise_watermark(now_ns - windower.spec.lateness_ns - lag_ns))
         return self._complete(now_ns)
 
     def raise_watermark(self, t_ns: int, now_ns: int) -> list[Tick]:
@@ -54,12 +62,6 @@ class TickJoin:
             self._add(self.windowers[stream].flush())
             self._ended.add(stream)
         return self._complete(now_ns)
-
-    def reopen(self, streams: Iterable[str], now_ns: int) -> None:
-        """These streams are back."""
-        for stream in streams:
-            self._ended.discard(stream)
-            self._seen_ns[stream] = now_ns
 
     def lost(self, tick: Tick, cause: str) -> None:
         """Note a tick that was dropped before encoding on the streams' next quality cards.
@@ -82,18 +84,15 @@ class TickJoin:
         for window in windows:
             self._pending.setdefault(window.span.end_ns, {})[window.stream] = window
 
-    def _join(self, windows: Iterable[Window], now_ns: int) -> list[Tick]:
-        self._add(windows)
-        return self._complete(now_ns)
-
     def _complete(self, now_ns: int) -> list[Tick]:
         if not self._pending:
             return []
-        all_ended = len(self._ended) == len(self.windowers)
-        limit = self.watermark_ns
-        if limit is None and not all_ended:
+        if len(self._ended) == len(self.windowers):
+            ends = sorted(self._pending)
+        elif (limit := self.watermark_ns) is not None:
+            ends = sorted(end for end in self._pending if end <= limit)
+        else:
             return []
-        ends = sorted(end for end in self._pending if all_ended or end <= (limit or 0))
         ticks = (self._tick(end, self._pending.pop(end), now_ns) for end in ends)
         return [tick for tick in ticks if tick.windows]
 
@@ -106,6 +105,11 @@ class TickJoin:
                 absent[stream] = "ended" if stream in self._ended else "empty"
             elif window.quality.coverage < self._min_coverage:
                 absent[stream] = "coverage"
+                # Nobody will see its card.
+                self.windowers[stream].hand_on(window.quality)
             else:
                 usable.append(window)
+        for stream, cause in absent.items():
+            causes = self.absent[stream]
+            causes[cause] = causes.get(cause, 0) + 1
         return Tick(end_ns, tuple(usable), MappingProxyType(absent), now_ns)

@@ -193,8 +193,8 @@ class Ledger:
 class Labels:
     """Zero-shot scores of one embedding against one label set, in the set's order.
 
-    `probabilities` float32 (K,) sum to 1 - `none`; `cosines` float32 (K,) are raw.  `none` is the
-    probability of "none of these" (0 where the set has no such threshold). `calibrated` is true
+    `probabilities` float32 (K,) sum to 1 - `none`; `cosines` float32 (K,) are raw. `none` is the
+    probability of "none of these", or None where no threshold was set for it. `calibrated` is true
     only when the temperature was fitted for this model and label set.
     """
 
@@ -202,7 +202,7 @@ class Labels:
     names: tuple[str, ...]
     probabilities: NDArray[np.float32]
     cosines: NDArray[np.float32]
-    none: float
+    none: float | None
     calibrated: bool
 
 

@@ -6,8 +6,8 @@ Windows end on one grid, the multiples of the hop since the epoch, whatever thei
     window              [---------)             length 2 s, closes when the watermark
                              [---------)        passes its end
 
-The watermark is the newest event time minus the lateness: a promise that nothing older will be
-waited for. Order of arrival within the lateness therefore changes nothing.
+The watermark is the newest event time minus the lateness: nothing older is waited for. Order of
+arrival within the lateness therefore changes nothing.
 """
 
 from bisect import bisect_left, insort
@@ -33,6 +33,10 @@ from streamer.types import (
 FUTURE_NS = NS_PER_S
 """A stamp further ahead of the clock than this is a lie and moves no watermark."""
 
+LEAP_NS = 10 * NS_PER_S
+"""In a file, where there is no clock to tell, a stamp further ahead of the one before than this is
+believed only when the next one confirms it."""
+
 
 @dataclass(frozen=True, slots=True)
 class WindowSpec:
@@ -56,7 +60,8 @@ class Windower:
     Memory is bounded by time: it holds the samples of one window length, the lateness and what
     the stream is ahead. Every sample is accounted for: `delivered` means it was kept for windows;
     dropped causes are `late` (wholly before the watermark), `duplicate` (same stamp as a kept one)
-    and `future` (beyond the clock).
+    and `future` (beyond the clock, or a leap that the next sample of a file contradicts). A leap
+    that waits for confirmation is `pending`.
     """
 
     def __init__(self, spec: WindowSpec) -> None:
@@ -65,9 +70,10 @@ class Windower:
         self.backward = 0
         """Samples that came out of order; within the lateness they were put right."""
         self.watermark_ns: int | None = None
-        self.newest_end_ns: int | None = None
-        """The newest event time: the end of the newest sample."""
+        self.seen_until_ns: int | None = None
+        """The newest event time: everything up to here, not included, has been captured."""
         self._samples: list[Sample] = []
+        self._suspect: Sample | None = None
         self._next_end_ns: int | None = None
         self._late = 0
         self._dropped: dict[str, int] = {}
@@ -75,12 +81,31 @@ class Windower:
     def push(self, sample: Sample, now_ns: int | None = None) -> list[Window]:
         """Take one sample; return the windows that closed.
 
-        `now_ns` is the run's clock in live runs. Files have no "now": pass None, and no stamp is
-        called a lie about the future.
+        `now_ns` is the run's clock in live runs, and a stamp beyond it is dropped. Files have no
+        "now": pass None, and a leap ahead waits for the next sample to confirm it.
         """
         self.account.produced += 1
-        if now_ns is not None and sample.t_ns > now_ns + FUTURE_NS:
+        if now_ns is not None:
+            if sample.t_ns > now_ns + FUTURE_NS:
+                return self._drop("future")
+            return self._take(sample, now_ns + FUTURE_NS)
+        return self._settle_suspect(sample) + self._take_or_suspect(sample)
+
+    def _settle_suspect(self, following: Sample) -> list[Window]:
+        suspect, self._suspect = self._suspect, None
+        if suspect is None:
+            return []
+        if following.t_ns < suspect.t_ns - LEAP_NS:
             return self._drop("future")
+        return self._take(suspect)
+
+    def _take_or_suspect(self, sample: Sample) -> list[Window]:
+        if self.seen_until_ns is not None and sample.t_ns > self.seen_until_ns + LEAP_NS:
+            self._suspect = sample
+            return []
+        return self._take(sample)
+
+    def _take(self, sample: Sample, limit_ns: int | None = None) -> list[Window]:
         if self.watermark_ns is not None and sample.t_ns < self.watermark_ns:
             self._late += 1
             if sample.end_ns <= self.watermark_ns:
@@ -88,9 +113,12 @@ class Windower:
         if not self._keep(sample):
             return self._drop("duplicate")
         self.account.delivered += 1
-        end = sample.end_ns if now_ns is None else min(sample.end_ns, now_ns + FUTURE_NS)
-        self.newest_end_ns = max(end, self.newest_end_ns or end)
-        return self.raise_watermark(self.newest_end_ns - self.spec.lateness_ns)
+        until_ns = _captured_until(sample)
+        if limit_ns is not None:
+            until_ns = min(until_ns, limit_ns)
+        if self.seen_until_ns is None or until_ns > self.seen_until_ns:
+            self.seen_until_ns = until_ns
+        return self.raise_watermark(self.seen_until_ns - self.spec.lateness_ns)
 
     def raise_watermark(self, t_ns: int) -> list[Window]:
         """Stop waiting for anything older than `t_ns`; a lower value than before does nothing."""
@@ -101,11 +129,14 @@ class Windower:
 
     def flush(self) -> list[Window]:
         """The stream has ended: close every window up to the one that holds its last instant."""
-        if self.newest_end_ns is None:
-            return []
-        last_end = grid_after(self.newest_end_ns - 1, self.spec.hop_ns)
-        self.watermark_ns = max(last_end, self.watermark_ns or last_end)
-        closed = list(self._close(last_end))
+        closed: list[Window] = []
+        if self._suspect is not None:
+            # Nothing came that would contradict it.
+            suspect, self._suspect = self._suspect, None
+            closed = self._take(suspect)
+        if self.seen_until_ns is None:
+            return closed
+        closed += self.raise_watermark(grid_after(self.seen_until_ns - 1, self.spec.hop_ns))
         self._samples.clear()
         return closed
 
@@ -140,26 +171,30 @@ class Windower:
     def _close(self, limit_ns: int) -> Iterator[Window]:
         """Windows with an end up to `limit_ns`; no such end is ever looked at again."""
         hop, length = self.spec.hop_ns, self.spec.length_ns
-        end = self._next_end_ns
         while self._samples:
             # Jump over ends that no sample can reach, so that a long gap costs nothing.
-            reachable = grid_after(self._samples[0].t_ns, hop)
-            end = max(end or reachable, reachable)
+            end = grid_after(self._samples[0].t_ns, hop)
+            if self._next_end_ns is not None:
+                end = max(end, self._next_end_ns)
             if end > limit_ns:
                 break
             window = self._cut(Span(end - length, end))
             if window is not None:
                 yield window
-            end += hop
-            self._forget(end - length)
-        self._next_end_ns = max(self._next_end_ns or 0, grid_after(limit_ns, hop))
-        self._forget(self._next_end_ns - length)
+            self._forget(end + hop)
+        self._forget(grid_after(limit_ns, hop))
 
-    def _forget(self, before_ns: int) -> None:
-        keep = 0
-        while keep < len(self._samples) and self._samples[keep].end_ns <= before_ns:
-            keep += 1
-        del self._samples[:keep]
+    def _forget(self, next_end_ns: int) -> None:
+        """Windows before this end are done; drop the samples that only they needed."""
+        if self._next_end_ns is not None and next_end_ns <= self._next_end_ns:
+            return
+        self._next_end_ns = next_end_ns
+        length = self.spec.length_ns
+        before_ns = next_end_ns - length
+        # A picture may claim to stand for hours; more than a window it is not needed for.
+        self._samples = [
+            s for s in self._samples if s.t_ns + min(s.duration_ns, length) > before_ns
+        ]
 
     def _cut(self, span: Span) -> Window | None:
         upto = bisect_left(self._samples, span.end_ns, key=_stamp)
@@ -174,6 +209,18 @@ class Windower:
     def _take_dropped(self) -> Counts:
         taken, self._dropped = self._dropped, {}
         return taken
+
+
+def _captured_until(sample: Sample) -> int:
+    """The end of what was captured, from the data and not from the duration it claims.
+
+    A picture was taken at an instant: the next may come before this one's period is over.
+    """
+    if isinstance(sample.data, AudioBlock):
+        return sample.end_ns
+    if isinstance(sample.data, ImuBlock) and len(sample.data.t_ns):
+        return int(sample.data.t_ns[-1]) + 1
+    return sample.t_ns + 1
 
 
 def _stamp(sample: Sample) -> int:

@@ -24,6 +24,8 @@ def nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
     children = {child.pid for child in process.children(recursive=True)}
     sockets = _sockets(process)
     yield
+    for thread in set(threading.enumerate()) - threads:
+        thread.join(timeout=1)  # one that is on its way out is none left behind
     left = [f"thread {t.name}" for t in threading.enumerate() if t not in threads]
     left += [
         f"process {child.pid} {child.name()}"

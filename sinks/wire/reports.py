@@ -54,7 +54,7 @@ class LabelReport(Wire):
     set: Name
     size: Count
     calibrated: bool
-    none: float
+    none: float | None = None
     top: Annotated[list[Score], Field(max_length=4096)]
 
 
@@ -170,7 +170,7 @@ def encode_labels(
             "set": labels.set_hash,
             "size": len(labels.names),
             "calibrated": labels.calibrated,
-            "none": round(float(labels.none), 6),
+            **({} if labels.none is None else {"none": round(labels.none, 6)}),
             "top": scores,
         }
     )

@@ -120,7 +120,7 @@ class Session:
         return drafts
 
     def _source(self, status: SourceStatus) -> Draft:
-        if status.state == "online" or status.why == "ended":
+        if status.state == "online" or status.why in ("ended", "stopped"):
             self._absent.discard(status.stream)
         else:
             self._absent.add(status.stream)

@@ -4,6 +4,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, TextIO
 
@@ -19,7 +20,7 @@ from sources.epoch import DEFAULT_START, to_ns
 from sources.media.probe import probe
 from sources.media.source import Media, MediaStreams
 from sources.pictures import Pictures
-from streamer.cli.output import Json, Overrides, console, emit, one_line_errors, say_logs
+from streamer.cli.output import Json, Overrides, console, emit, one_line_errors, say_logs, say_lost
 from streamer.cli.session import make_labeler
 from streamer.encoding import Labeler
 from streamer.errors import ConfigError
@@ -54,10 +55,12 @@ def embed(
     with one_line_errors():
         kind = _kind(output)
         settings = load(config, overrides or ())
-        sources = {path: _source(path) for path in files}
+        still_s = settings.windows.length_s.vision
+        sources = {path: _source(path, still_s) for path in files}
         modalities = _modalities(sources.values())
         plan = settings.model_copy(update={"windows": _windows(settings, hop)}).plan()
         records: list[dict[str, Any]] = []
+        lost: list[str] = []
         with (
             settings.encoder.open(modalities, text=bool(settings.labels)) as encoder,
             Progress(console=console, transient=True) as progress,
@@ -65,11 +68,19 @@ def embed(
             labeler = _labeler(settings, encoder, modalities)
             for path in progress.track(files, description="embedding"):
                 found = asyncio.run(_embed(sources[path], plan, encoder, labeler))
-                records += [_record(path, embedding) for embedding in found]
+                records += [
+                    _record(path, embedding, _start_ns(sources[path])) for embedding in found
+                ]
+                if not found:
+                    lost.append(f"{path}: no window was full enough; try a smaller --hop")
         _write(records, output, kind)
     console.print(f"{len(records)} vectors of {len(files)} files")
+    say_lost(lost)
     if as_json:
-        emit({"command": "embed", "ok": True, "files": len(files), "vectors": len(records)})
+        counts = {"files": len(files), "vectors": len(records)}
+        emit({"command": "embed", "ok": not lost, "lost": lost, **counts})
+    if lost:
+        raise typer.Exit(1)
 
 
 def _kind(output: Path | None) -> str:
@@ -84,11 +95,19 @@ def _kind(output: Path | None) -> str:
     return output.suffix
 
 
-def _source(path: Path) -> Source:
+def _source(path: Path, still_s: float) -> Source:
     contents = probe(path)
     if contents.kind == "picture":
-        # Shown for exactly one window, whatever its length.
-        return Pictures(path=path, stream="vision", encoding=Colour(), hold_s=2.0)
+        # One sample that stands for one window.
+        length_ns = round(still_s * NS_PER_S)
+        return Pictures(
+            path=path,
+            stream="vision",
+            encoding=Colour(),
+            hold_s=still_s,
+            rate_hz=1 / still_s,
+            start=to_ns(DEFAULT_START) // length_ns * length_ns,
+        )
     named: dict[Modality, str] = {modality: modality for modality in contents.durations_s}
     return Media(path=path, streams=MediaStreams.model_validate(named))
 
@@ -125,12 +144,17 @@ async def _embed(
     source: Source, plan: Plan, encoder: OpenEncoder, labeler: Labeler | None
 ) -> list[Embedding]:
     kept = _Kept()
+    if isinstance(source, Pictures):
+        plan = replace(plan, hop_ns=plan.lengths_ns["vision"])
     await Pipeline(plan, [source], encoder, [kept], labeler=labeler).run(asyncio.Event())
     return kept.embeddings
 
 
-def _record(path: Path, embedding: Embedding) -> dict[str, Any]:
-    start_ns = to_ns(DEFAULT_START)
+def _start_ns(source: Source) -> int:
+    return to_ns(source.start) if isinstance(source, Pictures) else to_ns(DEFAULT_START)
+
+
+def _record(path: Path, embedding: Embedding, start_ns: int) -> dict[str, Any]:
     record: dict[str, Any] = {
         "file": str(path),
         "modality": embedding.modality,

@@ -6,11 +6,13 @@ UNCALIBRATED = "* not calibrated: ranks labels only"
 
 
 def best(
-    probabilities: Sequence[float], names: Sequence[str], none: float, *, calibrated: bool
+    probabilities: Sequence[float], names: Sequence[str], none: float | None, *, calibrated: bool
 ) -> str:
     """The most probable label, or that it is none of them, with its probability."""
     mark = "" if calibrated else "*"
     top = max(range(len(names)), key=probabilities.__getitem__, default=None)
-    if top is None or none > probabilities[top]:
+    if none is not None and (top is None or none > probabilities[top]):
         return f"none of these {none:.0%}{mark}"
+    if top is None:
+        return ""
     return f"{names[top]} {probabilities[top]:.0%}{mark}"

@@ -3,7 +3,7 @@
 import json
 import logging
 import sys
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any
 
@@ -33,6 +33,12 @@ def say_logs(verbose: bool = False) -> None:
         stream=sys.stderr,
         force=True,
     )
+
+
+def say_lost(lost: Sequence[str]) -> None:
+    """What was asked for and not delivered, one line each."""
+    for line in lost:
+        console.print(f"[bold yellow]lost[/]: {escape(line)}", soft_wrap=True)
 
 
 def emit(report: dict[str, Any]) -> None:

@@ -20,6 +20,7 @@ from streamer.cli.output import (
     live_view,
     one_line_errors,
     say_logs,
+    say_lost,
 )
 from streamer.pipeline import Pipeline
 from streamer.types import Embedding
@@ -58,8 +59,7 @@ def run(
             report = asyncio.run(session.run(settings, encoder, seconds=seconds, watch=watch))
     lost = losses(report)
     console.print(_summary(report))
-    for line in lost:
-        console.print(f"[bold yellow]lost[/]: {line}")
+    say_lost(lost)
     if as_json:
         emit({"command": "run", "ok": not lost, "lost": lost, **report})
     if lost:
@@ -77,6 +77,12 @@ def losses(report: dict[str, Any]) -> list[str]:
             lost.append(f"stream {name}: no sample came")
         elif not stream["embeddings"] and not report["stopped"]:
             lost.append(f"stream {name}: no window was full enough ({stream['absent']})")
+        if not report["live"]:
+            # A file loses nothing: what was dropped is a fault in the file.
+            for cause, count in stream["samples"]["dropped"].items():
+                lost.append(f"stream {name}: {count} samples ({cause})")
+    for cause, count in report["embeddings"]["dropped"].items():
+        lost.append(f"{count} embeddings ({cause})")
     for sink in report["sinks"]:
         for cause, count in sink["dropped"].items():
             lost.append(f"sink {sink['kind']}: {count} messages ({cause})")

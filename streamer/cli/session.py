@@ -72,7 +72,9 @@ async def run(
             make_labeler, config.labels, encoder, config.modalities
         )
     plan = config.plan()
+    stop = asyncio.Event()
     async with AsyncExitStack() as stack:
+        stack.enter_context(_signals(stop))
         sinks: list[OpenSink] = [
             await stack.enter_async_context(sink.open(clock, lossless=not config.live))
             for sink in config.sinks
@@ -92,18 +94,15 @@ async def run(
             await sink.publish(meta)
         if watch is not None:
             watch(pipeline)
-        stop = asyncio.Event()
-        with _signals(stop):
-            deadline = asyncio.get_running_loop().call_later(seconds, stop.set) if seconds else None
-            try:
-                await pipeline.run(stop)
-            finally:
-                if deadline is not None:
-                    deadline.cancel()
+        if seconds is not None:
+            deadline = asyncio.get_running_loop().call_later(seconds, stop.set)
+            stack.callback(deadline.cancel)
+        await pipeline.run(stop)
     wall_s = (clock.now_ns() - started_ns) / NS_PER_S
     return {
         "model": encoder.name,
         "stopped": stop.is_set(),
+        "live": config.live,
         **pipeline.report(),
         "sinks": [
             {"kind": settings.kind, **sink.report()}
@@ -117,20 +116,25 @@ async def run(
 
 @contextmanager
 def _signals(stop: asyncio.Event) -> Generator[None, None, None]:
-    """SIGINT and SIGTERM drain and leave; a second one ends the process at once."""
+    """SIGINT and SIGTERM drain and leave; a second one ends the process at once.
+
+    Plain handlers and not the event loop's: they also run while something blocks the loop.
+    """
     loop = asyncio.get_running_loop()
+    asked = False
 
-    def ask(number: int) -> None:
-        if stop.is_set():
+    def ask(number: int, frame: object) -> None:
+        nonlocal asked
+        del frame
+        if asked:
             os._exit(128 + number)
+        asked = True
+        loop.call_soon_threadsafe(stop.set)
         log.info("stopping: draining what is under way (once more to end at once)")
-        stop.set()
 
-    asked = (signal.SIGINT, signal.SIGTERM)
-    for number in asked:
-        loop.add_signal_handler(number, ask, number)
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        for number in asked:
-            loop.remove_signal_handler(number)
+        for number, handler in before.items():
+            signal.signal(number, handler)

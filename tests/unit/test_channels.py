@@ -37,6 +37,19 @@ def test_the_mailbox_keeps_the_newest_and_accounts_for_the_rest(moves: list[int]
     asyncio.run(play())
 
 
+async def test_what_comes_while_the_consumer_waits_is_no_overload() -> None:
+    # Two streams end in one turn of the event loop; the consumer has not had its turn.
+    box: Mailbox[int] = Mailbox(capacity=3)
+    waiting = asyncio.create_task(box.get())
+    await asyncio.sleep(0)
+    assert box.put([1]) == []
+    assert box.put([2, 3]) == []
+    assert box.put([4]) == [1], "beyond the capacity the oldest goes"
+    assert await waiting == [2, 3, 4]
+    assert box.put([5]) == []
+    assert box.put([6]) == [5], "it is busy now"
+
+
 async def test_a_closed_mailbox_gives_its_last_items_and_then_says_so() -> None:
     box: Mailbox[int] = Mailbox(capacity=2)
     waiting = asyncio.create_task(box.get())

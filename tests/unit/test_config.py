@@ -44,8 +44,12 @@ def test_a_built_in_configuration_is_found_by_name(
     [
         ("sources.0.fps=30", "sources.0.synthetic.fps: Extra inputs are not permitted"),
         ("windows.hop=1", "windows.hop: Extra inputs are not permitted"),
-        ("windows.hop_s=0", "windows.hop_s: Input should be greater than 0"),
-        ("windows.hop_s=0.0001", "windows: hop_s: expected whole milliseconds, got 0.0001"),
+        ("windows.hop_s=0", "windows.hop_s: Input should be greater than or equal to 0.001"),
+        ("windows.hop_s=0.0015", "windows: hop_s: expected whole milliseconds, got 0.0015"),
+        ("fusion.weights.vision=5e-324", "fusion.weights.vision: expected 0 or at least 1e-6"),
+        ("windows.start=2026-02-30", "--set windows.start=2026-02-30: the value is not YAML"),
+        ("sources.0.stream=fused", "configuration: sources: fused names the joint embedding"),
+        ("sources.0.stream=a/b", "configuration: 'a/b': '/' is not allowed in a topic level"),
         ("encoder.kind=clip", "encoder: Input tag 'clip' found using 'kind' does not match"),
         ("sources.5.kind=x", "--set sources.5.kind=x: expected an index below 1, got 5"),
         ("nonsense", "--set nonsense: expected key=value"),
@@ -74,6 +78,12 @@ def test_overrides_reach_lists_and_make_mappings(tmp_path: Path) -> None:
     assert not plan.fused
 
 
+def test_files_and_live_streams_do_not_mix(tmp_path: Path) -> None:
+    mixed = {**MINIMAL, "sources": [SOURCE, {"kind": "demo_clip"}]}
+    with pytest.raises(ConfigError, match="expected files or live streams, got both"):
+        load(written(tmp_path, mixed))
+
+
 def test_stream_names_are_unique(tmp_path: Path) -> None:
     twice = {**MINIMAL, "sources": [SOURCE, SOURCE]}
     with pytest.raises(ConfigError, match="stream names must be unique, got front twice"):
@@ -86,6 +96,8 @@ def test_stream_names_are_unique(tmp_path: Path) -> None:
         (b"a: [1", "not YAML"),
         (b"- 1\n", "expected a mapping at the top, got list"),
         (b"\xff\xfe\x00", "not UTF-8 text"),
+        (b"start: 2026-02-30\n", "not YAML"),
+        (b"[" * 5000, "not YAML"),
         (b"a: !!python/object:os.system {}\n", "not YAML"),
     ],
 )

@@ -26,13 +26,27 @@ def test_jitter_shortens_by_half_at_most(chance: float) -> None:
     assert 0.5 <= Backoff(first_s=1).lost(0, chance) <= 1
 
 
-def test_a_spent_budget_means_one_try_every_thirty_seconds_until_a_quiet_minute() -> None:
+def test_a_spent_budget_means_one_try_every_thirty_seconds_until_it_works() -> None:
     backoff = Backoff(budget=2, period_s=60, spent_s=30)
     assert backoff.lost(0, 0) < 30
     assert backoff.lost(1 * NS_PER_S, 0) < 30
     assert backoff.lost(2 * NS_PER_S, 0) == 30
-    assert backoff.lost(32 * NS_PER_S, 0) == 30
-    assert backoff.lost(200 * NS_PER_S, 0) < 30
+    # For ever, however rare the tries are, and also after weeks.
+    for n in range(1, 3000):
+        assert backoff.lost((2 + 30 * n) * NS_PER_S, 0) == 30
+    # It works again; a loss after that begins anew.
+    backoff.worked()
+    assert backoff.lost(200_000 * NS_PER_S, 0) < 30
+
+
+def test_a_device_that_comes_and_goes_spends_the_budget_too() -> None:
+    backoff = Backoff(budget=2, period_s=60, spent_s=30)
+    delays: list[float] = []
+    for n in range(4):
+        delays.append(backoff.lost(n * NS_PER_S, 0))
+        backoff.worked()
+    assert delays[:2] == [0.25, 0.25]
+    assert delays[2:] == [30, 30]
 
 
 async def run(source: ScriptedSource) -> tuple[list[int], list[SourceStatus]]:

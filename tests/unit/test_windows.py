@@ -4,13 +4,15 @@ Unless said otherwise: length 2 s, hop 0.5 s, lateness 0.1 s.
 """
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamer.types import NS_PER_S, AudioBlock, ImuBlock, Sample, Span, Window
+from streamer.quality import coverage
+from streamer.types import NS_PER_S, AudioBlock, ClockCard, ImuBlock, Sample, Span, Window
 from streamer.windows import Windower, WindowSpec, grid_after
 
 MS = 1_000_000
@@ -38,11 +40,12 @@ def push_all(windower: Windower, samples: list[Sample]) -> list[Window]:
 def test_a_window_closes_when_the_watermark_passes_its_end() -> None:
     #  0    5    10   15   20
     #  |----|----|----|----|          frames every 100 ms
-    #            closes 1.0 when a frame that ends at 1.1 or later has come
+    #            closes 1.0 when a frame taken at 1.1 or later has come
     windower = Windower(SPEC)
     closed = push_all(windower, [frame(t, 100) for t in range(0, 1000, 100)])
     assert ends(closed) == [500]
-    assert ends(windower.push(frame(1000, 100))) == [1000]
+    assert windower.push(frame(1000, 100)) == []
+    assert ends(windower.push(frame(1100, 100))) == [1000]
 
 
 def test_windows_are_half_open_and_hold_what_was_taken_inside() -> None:
@@ -164,7 +167,7 @@ def test_duplicates_and_late_samples_are_told_on_the_next_card() -> None:
     push_all(windower, [frame(t, 100) for t in range(100, 900, 100)])
     windower.push(frame(50, 10))  # wholly before the watermark of 0.8
     assert windower.account.dropped == {"duplicate": 1, "late": 1}
-    second = push_all(windower, [frame(t, 100) for t in range(900, 1100, 100)])
+    second = push_all(windower, [frame(t, 100) for t in range(900, 1200, 100)])
     assert ends(second) == [1000]
     assert second[0].quality.late == 1
     assert second[0].quality.dropped == {"late": 1}
@@ -175,7 +178,11 @@ def test_late_data_never_opens_a_closed_window_again() -> None:
     windower = Windower(SPEC)
     windower.raise_watermark(EPOCH_NS + 2000 * MS)
     windower.push(frame(1950, 250))
-    assert ends(windower.flush()) == [2500]
+    windower.push(frame(2100, 100))
+    (window,) = windower.flush()
+    assert ends([window]) == [2500]
+    assert stamps(window) == [1950, 2100]
+    assert window.quality.late == 1
 
 
 @pytest.mark.timeout(5)  # 63 million ends of the grid lie in the gap
@@ -183,8 +190,83 @@ def test_a_gap_of_a_year_costs_nothing() -> None:
     windower = Windower(SPEC)
     windower.push(frame(0, 100))
     year_ms = 365 * 24 * 3600 * 1000
-    closed = windower.push(frame(year_ms, 100))
+    assert windower.push(frame(year_ms, 100)) == [], "one stamp alone may be a lie"
+    assert windower.account.pending == 1
+    closed = windower.push(frame(year_ms + 100, 100))
     assert ends(closed) == [500, 1000, 1500, 2000]
+    assert windower.account.delivered == 3
+
+
+def test_one_stamp_from_the_future_costs_a_file_one_sample() -> None:
+    # 0 . . . 2100-01-01 . . . 5 s       a row of a table with a wrong year
+    windower = Windower(SPEC)
+    times = list(range(0, 5000, 100))
+    samples = [frame(t, 100) for t in times]
+    samples.insert(20, frame(76 * 365 * 24 * 3600 * 1000, 100))
+    closed = push_all(windower, samples) + windower.flush()
+    assert ends(closed) == list(range(500, 5001, 500))
+    assert windower.account.dropped == {"future": 1}
+    assert windower.account.delivered == len(times)
+
+
+def test_a_leap_at_the_very_end_is_believed() -> None:
+    windower = Windower(SPEC)
+    push_all(windower, [frame(0, 100), frame(60_000, 100)])
+    assert ends(windower.flush())[-1] == 60_500
+    assert windower.account.pending == 0
+
+
+def test_dates_before_1970_are_dates() -> None:
+    windower = Windower(SPEC)
+    ago = -10 * 365 * 24 * 3600 * NS_PER_S
+    samples = [Sample("front", "vision", ago + n * 100 * MS, 100 * MS, PICTURE) for n in range(30)]
+    closed = push_all(windower, samples) + windower.flush()
+    assert [(w.span.end_ns - ago) // MS for w in closed] == [500, 1000, 1500, 2000, 2500, 3000]
+
+
+def test_a_picture_that_claims_to_stand_for_an_hour_is_held_for_a_window() -> None:
+    windower = Windower(SPEC)
+    windower.push(frame(0, 3_600_000))
+    push_all(windower, [frame(t, 33) for t in range(33, 60_000, 33)])
+    held = windower._samples  # pyright: ignore[reportPrivateUsage] - the bound is about it
+    assert len(held) <= 2700 // 33 + 1
+
+
+@pytest.mark.parametrize(("kept_s", "share"), [(4.0, 1.0), (0.1, 0.05)])
+def test_coverage_of_sound_in_long_blocks(kept_s: float, share: float) -> None:
+    # one block of 4 s, of which only the first `kept_s` are there, against a window of 2 s
+    rate = 16_000
+    count = round(kept_s * rate)
+    block = AudioBlock(np.zeros(count, np.float32), rate)
+    sample = Sample("mic", "audio", EPOCH_NS, count * NS_PER_S // rate, block)
+    found, _ = coverage(Span(EPOCH_NS, EPOCH_NS + 2 * NS_PER_S), [sample])
+    assert found == pytest.approx(share)
+
+
+def test_a_missing_reading_is_a_gap_also_in_long_blocks() -> None:
+    stamps = EPOCH_NS + np.arange(100, dtype=np.int64) * 10 * MS
+    block = ImuBlock(stamps, np.zeros((100, 6), np.float32))
+    first = Sample("imu", "imu", EPOCH_NS, NS_PER_S, block)
+    second = Sample("imu", "imu", EPOCH_NS + NS_PER_S + 20 * MS, NS_PER_S, block)
+    found, gaps = coverage(Span(EPOCH_NS, EPOCH_NS + 2 * NS_PER_S), [first, second])
+    assert (found, gaps) == (pytest.approx(0.99), 1)
+
+
+def test_the_clock_of_a_window_is_its_worst() -> None:
+    windower = Windower(SPEC)
+    good, bad = ClockCard("host", 10), ClockCard("device", 5_000_000)
+    for t in range(0, 1200, 100):
+        windower_sample = replace(frame(t, 100), clock=bad if t == 300 else good)
+        closed = windower.push(windower_sample)
+        if closed:
+            assert closed[0].quality.clock == bad
+
+
+def test_samples_out_of_order_are_counted() -> None:
+    windower = Windower(SPEC)
+    push_all(windower, [frame(0), frame(66), frame(33)])
+    assert windower.backward == 1
+    assert windower.account.delivered == 3
 
 
 def test_flush_closes_the_window_that_holds_the_last_instant_and_no_more() -> None:
