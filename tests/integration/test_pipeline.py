@@ -2,17 +2,19 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from streamer.clock import SystemClock
 from streamer.errors import EncoderFailed, SourceLost
 from streamer.pipeline import Pipeline, Plan
 from streamer.protocols import Clock, OpenEncoder, Source
-from streamer.types import NS_PER_S, Health, Sample
+from streamer.types import NS_PER_S, Health, Message, Sample, Window
 from tests.doubles import MS, Collector, GatedEncoder, ScriptedSource, frame
 
 PLAN = Plan(
@@ -171,6 +173,96 @@ async def test_stop_drains_what_is_under_way() -> None:
     await running
     assert run.ticks.pending == 0
     assert isinstance(sink.messages[-1], Health)
+
+
+class Slow(GatedEncoder):
+    """Takes its time, so that ticks pile up behind it."""
+
+    def encode(self, windows: Sequence[Window]) -> NDArray[np.float32]:
+        threading.Event().wait(0.03)
+        return super().encode(windows)
+
+
+async def test_a_file_run_that_is_stopped_publishes_every_window_that_had_closed() -> None:
+    sink, stop = Collector(), asyncio.Event()
+    run = pipeline([file("a", 0, 600_000)], Slow(), sink)
+    running = asyncio.create_task(run.run(stop))
+    await until(lambda: len(sink.ends("a")) >= 8)
+    stop.set()
+    await running
+    ends = sink.ends("a")
+    assert ends == list(range(100, ends[-1] + 100, 100)), "none is missing in between"
+    report = run.report()
+    assert report["ticks"]["pending"] == report["embeddings"]["pending"] == 0
+    assert report["embeddings"]["delivered"] == 2 * len(ends)
+    assert ("a", "offline", "stopped") in sink.states
+
+
+class Stuck(Collector):
+    """A sink that takes a few messages and then blocks for ever."""
+
+    async def publish(self, message: Message) -> None:
+        if len(self.messages) >= 5:
+            await asyncio.Event().wait()
+        await super().publish(message)
+
+
+async def test_a_stopped_run_does_not_wait_for_a_sink_that_blocks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("streamer.pipeline.DRAIN_S", 0.2)
+    sink, stop = Stuck(), asyncio.Event()
+    run = pipeline([file("a", 0, 600_000)], GatedEncoder(), sink)
+    running = asyncio.create_task(run.run(stop))
+    await until(lambda: len(sink.messages) >= 5)
+    stop.set()
+    async with asyncio.timeout(10):
+        await running
+    report = run.report()
+    for account in (report["ticks"], report["embeddings"]):
+        dropped = sum(account["dropped"].values())
+        assert account["produced"] == account["delivered"] + dropped
+        assert account["pending"] == 0
+    assert set(report["embeddings"]["dropped"]) == {"stopped"}
+
+
+async def test_an_error_is_told_while_the_encoder_is_busy() -> None:
+    gate = threading.Event()
+    broken = ScriptedSource("x", [[frame("x", t * 20 * MS, 20 * MS) for t in range(12)], []])
+    run = pipeline([broken], GatedEncoder(lambda: gate.wait(20)), Collector())
+    try:
+        with pytest.raises(ExceptionGroup) as caught:
+            async with asyncio.timeout(5):
+                await run.run(asyncio.Event())
+        assert caught.group_contains(SourceLost)
+    finally:
+        gate.set()
+
+
+async def test_weights_reach_fusion_and_tombstones_the_report() -> None:
+    sink = Collector()
+    plan = replace(PLAN, weights={"vision": 0.0})
+    sources: list[Source] = [file("a", 0, 1000), file("b", 0, 100)]
+    run = Pipeline(plan, sources, GatedEncoder(), [sink])
+    await run.run(asyncio.Event())
+    assert sink.ends("fused") == [], "a weight of 0 leaves the modality out"
+    report = run.report()
+    assert report["streams"]["b"]["absent"] == {"ended": 9}
+    assert report["streams"]["a"]["absent"] == {}
+    latency = report["latency"]
+    assert latency["encode"]["n"] == latency["wait"]["n"] == 10, "once a tick"
+    assert latency["closed_to_published"]["n"] == 11, "once an embedding"
+
+
+async def test_a_live_source_that_ends_by_itself_holds_nobody() -> None:
+    clock = SystemClock()
+    sink = Collector()
+    sources: list[Source] = [live_source("a", clock, 1.0), live_source("b", clock, 0.3)]
+    await Pipeline(PLAN, sources, GatedEncoder(), [sink], clock=clock).run(asyncio.Event())
+    assert sink.states.count(("b", "offline", "ended")) == 1
+    assert ("b", "offline", "stopped") not in sink.states
+    last = [e for e in sink.embeddings if e.stream == "fused"][-1]
+    assert last.quality.absent == {"b": "ended"}
 
 
 async def test_a_damaged_file_ends_the_run_with_its_error() -> None:
