@@ -44,7 +44,7 @@ BATCH_TICKS = 4
 """The most ticks encoded together in a live run. Several close at once when a stream falls
 silent; more than this is a machine that was asleep, and only the newest are worth having."""
 
-DRAIN_S = 30.0
+DRAIN_S = 20.0
 """How long a stopped run waits for an encoder or a sink that makes no progress."""
 
 
