@@ -43,11 +43,11 @@ def _text(name: str, pattern: str, what: str) -> str:
     }
     path = Path(name)
     if name in builtin and not path.is_file():
-        return builtin[name].read_text("utf-8")
+        return builtin[name].read_text("utf-8-sig")
     try:
         if path.stat().st_size > LARGEST_FILE:
             raise ConfigError(f"{name}: expected a {what} of at most {LARGEST_FILE} bytes")
-        return path.read_text("utf-8")
+        return path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         known = ", ".join(sorted(builtin))
         why = error.strerror if isinstance(error, OSError) else "not UTF-8 text"

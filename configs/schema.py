@@ -120,7 +120,10 @@ class RunConfig(Strict):
         for source in self.sources:
             for info in source.streams:
                 # They become levels of topics, and a "#" there would be found out by the broker.
-                check_level(info.name)
+                try:
+                    check_level(info.name)
+                except ValueError as error:
+                    raise ValueError(f"sources: stream name {error}") from None
                 if info.name == FUSED:
                     raise ValueError(f"sources: {FUSED} names the joint embedding, not a stream")
         names = Counter(info.name for source in self.sources for info in source.streams)
@@ -140,6 +143,13 @@ class RunConfig(Strict):
     def live(self) -> bool:
         return any(source.live for source in self.sources)
 
+    @property
+    def label_set_names(self) -> dict[Modality, str]:
+        """The label set of each modality in use; empty without labels."""
+        if not self.labels:
+            return {}
+        return {modality: self.labels.name_for(modality) for modality in sorted(self.modalities)}
+
     def plan(self) -> Plan:
         windows = self.windows
         idle_s = windows.idle_s if windows.idle_s is not None else windows.hop_s
@@ -151,6 +161,7 @@ class RunConfig(Strict):
             min_coverage=windows.min_coverage,
             weights={str(m): weight for m, weight in self.fusion.weights.items()},
             fused=self.fusion.enabled,
+            fused_labels=len(set(self.label_set_names.values())) < 2,
             health_ns=_ns(self.health_s),
         )
 

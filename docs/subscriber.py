@@ -74,6 +74,9 @@ def on_message(client, userdata, message):
 client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
 client.on_connect = on_connect
 client.on_message = on_message
-client.connect(args.host, args.port, keepalive=5)
+try:
+    client.connect(args.host, args.port, keepalive=5)
+except OSError as error:
+    sys.exit(f"{args.host}:{args.port}: {error}")
 client.loop_forever()
 sys.exit(0 if len(received) == args.count else 1)

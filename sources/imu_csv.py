@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, model_validator
 
 from sources.background import in_thread
-from sources.epoch import DEFAULT_START, Start, to_ns
+from sources.epoch import DEFAULT_START, StartOrFile, to_ns
 from sources.inertial import to_samples
 from streamer.errors import SourceLost
 from streamer.protocols import Clock
@@ -57,7 +57,7 @@ class ImuCsv(BaseModel):
     time_unit: Literal["s", "ms", "us", "ns"] | None = None
     rate_hz: float | None = Field(default=None, gt=0, le=1e6)
     """Readings a second; needed without a time column, else measured."""
-    start: Start | Literal["file"] = DEFAULT_START
+    start: StartOrFile = DEFAULT_START
     """When the first reading was taken. `file`: the time column counts from the Unix epoch."""
     delimiter: Literal[",", ";", "\t", " "] = ","
     """A blank stands for any run of blanks and tabs."""

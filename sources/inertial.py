@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sources.media.gpmf import Payload
-from streamer.types import NS_PER_S, ImuBlock, Sample
+from streamer.types import FILE_CLOCK, NS_PER_S, ImuBlock, Sample
 
 Stamps: TypeAlias = NDArray[np.int64]
 
@@ -62,7 +62,8 @@ def _cuts(t_ns: Stamps, steps: Stamps, period_ns: int) -> list[int]:
 
 def _sample(stream: str, t_ns: Stamps, values: NDArray[np.float32], rest_ns: int) -> Sample:
     start_ns, last_ns = int(t_ns[0]), int(t_ns[-1])
-    return Sample(stream, "imu", start_ns, last_ns + rest_ns - start_ns, ImuBlock(t_ns, values))
+    block = ImuBlock(t_ns, values)
+    return Sample(stream, "imu", start_ns, last_ns + rest_ns - start_ns, block, FILE_CLOCK)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

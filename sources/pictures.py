@@ -17,7 +17,7 @@ from sources.encodings import Encoding, WrongPicture
 from sources.epoch import DEFAULT_START, Start, to_ns
 from streamer.errors import SourceLost
 from streamer.protocols import Clock
-from streamer.types import NS_PER_S, Sample, StreamInfo
+from streamer.types import FILE_CLOCK, NS_PER_S, Sample, StreamInfo
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".pgm", ".ppm", ".tif", ".tiff", ".bmp", ".webp"}
 _MAX_FILE_BYTES = 1 << 28
@@ -65,7 +65,9 @@ class Pictures(BaseModel):
                 start_ns + n * NS_PER_S * rate.denominator // rate.numerator
                 for n in (index, index + 1)
             )
-            yield Sample(self.stream, self.encoding.modality, t_ns, end_ns - t_ns, picture)
+            yield Sample(
+                self.stream, self.encoding.modality, t_ns, end_ns - t_ns, picture, FILE_CLOCK
+            )
 
     def _pictures(self) -> Generator["EncodedPicture", None, None]:
         if self.path.is_dir():

@@ -1,6 +1,6 @@
 """`python -m streamer` is the same as the `streamer` command."""
 
-from streamer.cli.main import app
+from streamer.cli.entry import main
 
 if __name__ == "__main__":
-    app()
+    main()

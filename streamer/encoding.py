@@ -1,6 +1,7 @@
 """From whole ticks to embeddings: the step that runs on the device's one thread. Synchronous."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import TypeAlias
 
@@ -23,9 +24,12 @@ class Encoding:
         labeler: Labeler | None,
         clock: Clock,
         weights: Mapping[str, float] | None,
+        *,
+        fused_labels: bool = True,
     ) -> None:
         self._encoder, self._labeler = encoder, labeler
         self._clock, self._weights = clock, weights
+        self._fused_labels = fused_labels
 
     def run(self, ticks: Sequence[Tick]) -> list[Embedding]:
         """The embeddings of `ticks`, encoded as one batch; each tick's fused one last."""
@@ -72,7 +76,9 @@ class Encoding:
         if self._weights is None:
             return parts
         joint = fuse(parts, self._weights, tick.absent)
-        return parts if joint is None else [*parts, joint]
+        if joint is None:
+            return parts
+        return [*parts, joint if self._fused_labels else replace(joint, labels=None)]
 
 
 def _capture_ns(window: Window) -> int:

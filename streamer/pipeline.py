@@ -59,6 +59,8 @@ class Plan:
     min_coverage: float
     weights: Mapping[str, float] = field(default_factory=dict[str, float])
     fused: bool = True
+    fused_labels: bool = True
+    """False where modalities are scored against different label sets, which have no sum."""
     health_ns: int = 5 * NS_PER_S
 
 
@@ -81,10 +83,14 @@ class Pipeline:
         self.published: dict[str, int] = {}
         self.latest: dict[str, Embedding] = {}
         self.latencies = {stage: Latencies() for stage in ("wait", "encode", "closed_to_published")}
-        self._plan, self._sources, self._sinks = plan, sources, sinks
+        self._plan, self._sources, self.sinks = plan, sources, sinks
         self._clock = clock or SystemClock()
         self._encoding = Encoding(
-            encoder, labeler, self._clock, plan.weights if plan.fused else None
+            encoder,
+            labeler,
+            self._clock,
+            plan.weights if plan.fused else None,
+            fused_labels=plan.fused_labels,
         )
         self._join = TickJoin(
             [
@@ -284,7 +290,7 @@ class Pipeline:
             self.latencies["closed_to_published"].add(now - ledger.closed_ns)
         elif isinstance(message, SourceStatus) and message.why == "ended":
             self._ended.add(message.stream)
-        for sink in self._sinks:
+        for sink in self.sinks:
             await sink.publish(message)
 
     # -- what is said about the run ----------------------------------------------------------
@@ -316,7 +322,7 @@ class Pipeline:
             # The clock of a file is not this one.
             "ages_ms": ages if self.live else {},
             "memory_mb": memory_mb(),
-            "sinks": [sink.report() for sink in self._sinks],
+            "sinks": [sink.report() for sink in self.sinks],
         }
 
     def report(self) -> dict[str, Any]:

@@ -49,6 +49,8 @@ class ClockCard:
 
 
 HOST_CLOCK = ClockCard("host", 0)
+FILE_CLOCK = ClockCard("file", 0)
+"""Stamps that a file carries, put where the run was told that the file starts."""
 
 
 class Deferred(Protocol):

@@ -4,12 +4,19 @@ import logging
 from collections.abc import Collection, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    PlainValidator,
+    ValidationError,
+)
 from torch import Tensor
 
 from encoders.imagebind.checkpoint import load_towers
@@ -28,6 +35,21 @@ from streamer.types import AudioBlock, ImuBlock, Modality, Window, pixels
 log = logging.getLogger(__name__)
 
 
+def _known_model(model: object) -> str | dict[str, JsonValue]:
+    """One message instead of one for each type that it might have been."""
+    if model == "imagebind_huge":
+        return "imagebind_huge"
+    if not isinstance(model, dict):
+        raise ValueError(f"expected imagebind_huge or the sizes of a model, got {model!r}")
+    try:
+        ModelConfig.model_validate(model)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise ValueError(f"{where + ': ' if where else ''}{first['msg']}") from None
+    return cast("dict[str, JsonValue]", model)
+
+
 class ImageBindEncoder(BaseModel):
     """Which model, on what, and the conventions for inputs that were never published.
 
@@ -39,8 +61,8 @@ class ImageBindEncoder(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["imagebind"] = "imagebind"
-    model: Literal["imagebind_huge"] | dict[str, JsonValue] = "imagebind_huge"
-    weights: Literal["random"] | Path
+    model: Annotated[str | dict[str, JsonValue], PlainValidator(_known_model)] = "imagebind_huge"
+    weights: str = Field(min_length=1)
     seed: int = 0
     device: DeviceChoice = "auto"
     precision: PrecisionChoice = "auto"
@@ -48,21 +70,15 @@ class ImageBindEncoder(BaseModel):
     thermal: ThermalInput = Field(default_factory=ThermalInput)
     imu: ImuInput = Field(default_factory=ImuInput)
 
-    @field_validator("model")
-    @classmethod
-    def _sizes_are_known(cls, model: str | dict[str, JsonValue]) -> str | dict[str, JsonValue]:
-        if isinstance(model, dict):
-            try:
-                ModelConfig.model_validate(model)
-            except ValidationError as error:
-                first = error.errors(include_url=False)[0]
-                where = ".".join(map(str, first["loc"]))
-                raise ValueError(f"{where + ': ' if where else ''}{first['msg']}") from None
-        return model
-
     def tower(self, modality: Modality) -> Tower:
         """The tower that encodes a modality."""
         return self.thermal.tower if modality == "thermal" else modality
+
+    def preflight(self) -> None:
+        """Raise what `open` would raise at once, without building anything."""
+        place(self.device, self.precision)
+        if self.weights != "random" and not Path(self.weights).is_file():
+            raise EncoderFailed(f"encoder.weights: {self.weights}: no such file")
 
     @contextmanager
     def open(
@@ -85,7 +101,7 @@ class ImageBindEncoder(BaseModel):
             random_weights(model, self.seed, dtype=where.dtype, device=where.device)
             log.warning("weights: random (seed %d): vectors and labels mean NOTHING", self.seed)
         else:
-            load_towers(model, self.weights, dtype=where.dtype, device=where.device)
+            load_towers(model, Path(self.weights), dtype=where.dtype, device=where.device)
         yield ImageBind(self, model)
 
 

@@ -6,6 +6,7 @@ dead connection ends every wait, and a failed attempt leaves no socket behind.
 
 import asyncio
 import logging
+import re
 import socket
 import ssl
 from collections.abc import AsyncGenerator, Callable
@@ -262,7 +263,8 @@ def _words(error: BaseException) -> str:
     if isinstance(error, aiomqtt.MqttCodeError) and isinstance(error.rc, ReasonCode):
         # paho's name for a connection that ended without a word.
         return _LOST if error.rc.value == _UNSPECIFIED else str(error.rc)
-    return str(error)
+    # "[Errno 111] " tells people nothing.
+    return re.sub(r"^\[Errno -?\d+\] ", "", str(error))
 
 
 def _refusal(error: aiomqtt.MqttError) -> LinkLost:

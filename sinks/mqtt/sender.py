@@ -255,11 +255,12 @@ class Sender:
     def _lost(self, lost: LinkLost) -> Trouble:
         """Note the loss, logged once for each reason; returns what kind of trouble it is."""
         why = str(lost)
-        if why != self.why:
-            log.warning("%s: %s; trying again", self.endpoint, why)
         trouble: Trouble = "refused" if lost.refused else "absent"
         if self.connected and self._loop.time() - self._since_s < STEADY_S:
             trouble = "thrown out"
+            why += f" at once; is another robot {self._session.topics.robot!r} on this broker?"
+        if why != self.why:
+            log.warning("%s: %s; trying again", self.endpoint, why)
         self.connected, self.why = False, why
         self._moved.set()
         return trouble

@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, model_validator
 
 from sources.background import in_thread
-from sources.epoch import DEFAULT_START, Start
+from sources.epoch import DEFAULT_START, StartOrFile
 from streamer.protocols import Clock
 from streamer.types import Modality, Sample, StreamInfo
 
@@ -48,7 +48,7 @@ class Media(BaseModel):
     audio_track: NonNegativeInt | None = None
     """Counted among the file's audio tracks; None = libav's best, which prefers the one that
     belongs to its best video."""
-    start: Start | Literal["file"] = DEFAULT_START
+    start: StartOrFile = DEFAULT_START
     """When the recording starts: the file's earliest time stamp falls on it. `file` takes the date
     that the container carries; cameras often write their local time there as if it were UTC."""
 

@@ -26,7 +26,7 @@ from sources.media.container import (
 )
 from sources.media.gpmf import Damaged, parse
 from streamer.errors import SourceLost
-from streamer.types import NS_PER_S, AudioBlock, ImuBlock, Sample
+from streamer.types import FILE_CLOCK, NS_PER_S, AudioBlock, ImuBlock, Sample
 
 if TYPE_CHECKING:
     from av import AudioFrame, VideoFrame
@@ -97,7 +97,7 @@ def video(recording: Recording, stream: str, index: int | None) -> Generator[Sam
                     if frame.duration:
                         duration_ns = times.ns(stamp + frame.duration, base) - t_ns
                 end_ns = t_ns + duration_ns
-                yield Sample(stream, "vision", t_ns, duration_ns, DecodedFrame(frame))
+                yield Sample(stream, "vision", t_ns, duration_ns, DecodedFrame(frame), FILE_CLOCK)
         if end_ns is None:
             raise SourceLost(f"{recording.path}: the video track holds no picture")
         times.check_end(track, end_ns, "the video track")
@@ -127,7 +127,7 @@ def audio(recording: Recording, stream: str, index: int | None) -> Generator[Sam
                 count += frame.samples
                 end_ns = _after(anchor_ns, count, rate)
                 block = AudioBlock(_first_channel(frame), rate)
-                yield Sample(stream, "audio", t_ns, end_ns - t_ns, block)
+                yield Sample(stream, "audio", t_ns, end_ns - t_ns, block, FILE_CLOCK)
         if not rate:
             raise SourceLost(f"{recording.path}: the sound track holds no sound")
         times.check_end(track, end_ns, "the sound track")

@@ -9,10 +9,11 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from configs.load import label_set, load
+from configs.load import load
 from configs.schema import RunConfig
 from sinks.mqtt.sink import MqttSink
 from streamer.cli.output import Json, Overrides, console, emit, one_line_errors, say_logs
+from streamer.cli.session import preflight
 from streamer.clock import SystemClock
 from streamer.errors import SourceLost
 from streamer.protocols import Source
@@ -20,7 +21,7 @@ from streamer.types import NS_PER_S, AudioBlock, ImuBlock, Sample, pixels
 
 
 def check(
-    config: Annotated[str, typer.Argument(help="A YAML file, or a built-in one: demo.")],
+    config: Annotated[str, typer.Argument(help="A YAML file, or demo, media, robot.")],
     seconds: Annotated[
         float, typer.Option(min=0.1, max=60, help="How long to look at each source.")
     ] = 2.0,
@@ -32,22 +33,24 @@ def check(
     Nothing is encoded and nothing published. Rates are those of the time stamps.
     """
     say_logs()
-    with one_line_errors():
+    with one_line_errors("check", as_json=as_json):
         settings = load(config, overrides or ())
-        if settings.labels:
-            for modality in sorted(settings.modalities):
-                label_set(settings.labels.name_for(modality))
+        preflight(settings)
         seen = asyncio.run(_look_at_all(settings.sources, seconds))
     topics = _topics(settings)
     console.print(_table(seen))
-    for topic in topics:
-        console.print(f"would publish [bold]{topic}[/]")
     ok = all(look.verdict == "ok" for look in seen)
+    for topic in topics if ok else ():
+        console.print(f"would publish [bold]{topic}[/]")
     if as_json:
         streams = {look.stream: look.report() for look in seen}
         emit({"command": "check", "ok": ok, "streams": streams, "topics": topics})
     if not ok:
         raise typer.Exit(1)
+
+
+HIGHEST_HZ = {"vision": 1e4, "depth": 1e4, "thermal": 1e4, "audio": 1e6, "imu": 1e5}
+"""No sensor of a robot is faster; a higher rate means that stamps are read in the wrong unit."""
 
 
 @dataclass(slots=True)
@@ -66,7 +69,18 @@ class Look:
 
     @property
     def verdict(self) -> str:
-        return self.why or ("ok" if self.samples else "no sample came")
+        if self.why or not self.samples:
+            return self.why or "no sample came"
+        highest_hz = HIGHEST_HZ[self.modality]
+        if self.rate_hz > highest_hz:
+            return f"{self.rate_hz:.3g} Hz is not possible: are the units of its time right?"
+        return "ok"
+
+    @property
+    def rate_hz(self) -> float:
+        """Pictures, sound samples or readings a second of its own time."""
+        span_ns = self.end_ns - self.first_ns
+        return self.readings * NS_PER_S / span_ns if span_ns > 0 else 0.0
 
     def add(self, sample: Sample) -> None:
         if not self.samples:
@@ -83,7 +97,7 @@ class Look:
             "modality": self.modality,
             "verdict": self.verdict,
             "samples": self.samples,
-            "rate_hz": round(self.readings / span_s, 2) if span_s > 0 else 0.0,
+            "rate_hz": round(self.rate_hz, 2),
             "coverage": round(min(1.0, self.covered_ns / NS_PER_S / span_s), 3) if span_s else 0.0,
             "what": self.what,
         }

@@ -21,7 +21,7 @@ from sources.media.probe import probe
 from sources.media.source import Media, MediaStreams
 from sources.pictures import Pictures
 from streamer.cli.output import Json, Overrides, console, emit, one_line_errors, say_logs, say_lost
-from streamer.cli.session import make_labeler
+from streamer.cli.session import make_labeler, preflight
 from streamer.encoding import Labeler
 from streamer.errors import ConfigError
 from streamer.pipeline import Pipeline, Plan
@@ -52,10 +52,11 @@ def embed(
     matrix `vectors` in float32, and the same records in the metadata.
     """
     say_logs()
-    with one_line_errors():
+    with one_line_errors("embed", as_json=as_json):
         kind = _kind(output)
         settings = load(config, overrides or ())
         still_s = settings.windows.length_s.vision
+        preflight(settings.model_copy(update={"sources": (), "sinks": ()}))
         sources = {path: _source(path, still_s) for path in files}
         modalities = _modalities(sources.values())
         plan = settings.model_copy(update={"windows": _windows(settings, hop)}).plan()

@@ -1,6 +1,7 @@
 """`streamer listen`: what a robot says, live from the broker."""
 
 import asyncio
+import signal
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -43,7 +44,7 @@ def listen(
     numbers are checked: what is missing is counted.
     """
     say_logs()
-    with one_line_errors():
+    with one_line_errors("listen", as_json=as_json):
         sink = _mqtt_of(config, overrides)
         topics = sink.topics if robot is None else Topics(sink.prefix, robot)
         view = _View(SystemClock())
@@ -66,6 +67,10 @@ async def _listen(
     sink: MqttSink, topics: Topics, view: "_View", seconds: float | None, count: int | None
 ) -> Subscriber:
     subscriber = Subscriber(await sink.endpoint(), topics)
+    task = asyncio.current_task()
+    if task is not None:
+        # As Ctrl-C does by itself: what was heard is still told.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
 
     async def follow() -> None:
         async with aclosing(subscriber.messages()) as messages:
@@ -137,16 +142,19 @@ class _View:
 
     def __rich__(self) -> Table:
         said = ", ".join(f"{robot} {state}" for robot, state in sorted(self.robots.items()))
-        table = Table(title=said or "nobody heard yet", title_justify="left", caption=UNCALIBRATED)
-        for name in ("robot", "stream", "label"):
+        table = Table(
+            title=said or "nobody heard yet",
+            title_justify="left",
+            caption=UNCALIBRATED if self.rows else None,
+        )
+        for name in ("stream", "label"):
             table.add_column(name, no_wrap=True)
         for name in ("number", "rate", "delay", "coverage"):
             table.add_column(name, justify="right", no_wrap=True)
         table.add_column("source")
         for (robot, stream), row in sorted(self.rows.items()):
             table.add_row(
-                robot,
-                stream,
+                f"{robot}/{stream}",
                 Text(row.label),
                 str(row.received),
                 f"{row.rate_hz:.1f} Hz",
@@ -168,7 +176,7 @@ def _report(subscriber: Subscriber, view: _View) -> dict[str, Any]:
     return {
         "command": "listen",
         "ok": view.embeddings > 0 and missing == 0,
-        "why": subscriber.why,
+        "why": "" if view.embeddings else subscriber.why,
         "embeddings": view.embeddings,
         "missing": missing,
         "duplicates": sum(each.duplicates for each in subscriber.continuity.values()),

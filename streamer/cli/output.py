@@ -60,18 +60,19 @@ def live_view() -> Generator[Callable[[RichCast], None], None, None]:
 
 
 @contextmanager
-def one_line_errors() -> Generator[None, None, None]:
+def one_line_errors(command: str, *, as_json: bool) -> Generator[None, None, None]:
     """Expected errors end the command with one line each: 2 for the configuration, else 1."""
     try:
         yield
     except* StreamerError as group:
-        code = 1
-        for error in _leaves(group):
-            if isinstance(error, ConfigError):
-                code = 2
-            for line in str(error).splitlines():
-                console.print(f"[bold red]error[/]: {escape(line)}", soft_wrap=True)
-        raise typer.Exit(code) from None
+        errors = list(_leaves(group))
+        lines = [line for error in errors for line in str(error).splitlines()]
+        for line in lines:
+            console.print(f"[bold red]error[/]: {escape(line)}", soft_wrap=True)
+        if as_json:
+            emit({"command": command, "ok": False, "errors": lines})
+        wrong_config = any(isinstance(error, ConfigError) for error in errors)
+        raise typer.Exit(2 if wrong_config else 1) from None
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:

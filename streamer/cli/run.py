@@ -31,7 +31,7 @@ TELL_S = 15.0
 
 
 def run(
-    config: Annotated[str, typer.Argument(help="A YAML file, or a built-in one: demo.")],
+    config: Annotated[str, typer.Argument(help="A YAML file, or demo, media, robot.")],
     seconds: Annotated[
         float | None, typer.Option(min=0.1, help="Stop after this long; default: at the end.")
     ] = None,
@@ -44,8 +44,11 @@ def run(
     whole ticks rather than lag. Ctrl-C drains and leaves; a second one ends at once.
     """
     say_logs()
-    with one_line_errors():
+    with one_line_errors("run", as_json=as_json):
         settings = load(config, overrides or ())
+        session.preflight(settings)
+        if not settings.sinks:
+            log.warning("no sinks: nothing will be published")
         with (
             settings.encoder.open(settings.modalities, text=bool(settings.labels)) as encoder,
             live_view() as show,
@@ -76,7 +79,11 @@ def losses(report: dict[str, Any]) -> list[str]:
         if not stream["samples"]["produced"]:
             lost.append(f"stream {name}: no sample came")
         elif not stream["embeddings"] and not report["stopped"]:
-            lost.append(f"stream {name}: no window was full enough ({stream['absent']})")
+            causes = ", ".join(f"{n} {cause}" for cause, n in stream["absent"].items())
+            lost.append(
+                f"stream {name}: no window was full enough (ticks without: {causes or 'none'}); "
+                "is it too short, or are its time stamps wrong?"
+            )
         if not report["live"]:
             # A file loses nothing: what was dropped is a fault in the file.
             for cause, count in stream["samples"]["dropped"].items():
@@ -85,7 +92,9 @@ def losses(report: dict[str, Any]) -> list[str]:
         lost.append(f"{count} embeddings ({cause})")
     for sink in report["sinks"]:
         for cause, count in sink["dropped"].items():
-            lost.append(f"sink {sink['kind']}: {count} messages ({cause})")
+            # A state that a newer one replaced before it was sent is no loss.
+            if cause != "superseded":
+                lost.append(f"sink {sink['kind']}: {count} messages ({cause})")
         if sink["pending"]:
             lost.append(f"sink {sink['kind']}: {sink['pending']} messages not sent")
     return lost
@@ -97,7 +106,17 @@ def _tell(pipeline: Pipeline) -> None:
     asyncio.get_running_loop().call_later(TELL_S, again)
     if pipeline.published:
         counts = ", ".join(f"{name} {count}" for name, count in pipeline.published.items())
-        log.info("embeddings: %s", counts)
+        log.info("embeddings: %s", "; ".join((counts, *_waits(pipeline))))
+
+
+def _waits(pipeline: Pipeline) -> list[str]:
+    """Sinks that are behind, and why."""
+    reports = [sink.report() for sink in pipeline.sinks]
+    return [
+        f"{report['pending']} messages wait: {report['why']}"
+        for report in reports
+        if report["pending"] and report.get("why")
+    ]
 
 
 class _Progress:
@@ -109,7 +128,8 @@ class _Progress:
     def __rich__(self) -> Table:
         encode = self._pipeline.latencies["encode"].report().get("p50_ms")
         pace = "waiting for the first window" if encode is None else f"{encode:.0f} ms a tick"
-        table = Table(title=f"encoding: {pace}", title_justify="left", caption=UNCALIBRATED)
+        caption = "\n".join(filter(None, (_caption(self._pipeline), *_waits(self._pipeline))))
+        table = Table(title=f"encoding: {pace}", title_justify="left", caption=caption or None)
         for name in ("stream", "label"):
             table.add_column(name, no_wrap=True)
         for name in ("embeddings", "coverage"):
@@ -122,6 +142,11 @@ class _Progress:
                 f"{embedding.quality.coverage:.0%}",
             )
         return table
+
+
+def _caption(pipeline: Pipeline) -> str | None:
+    labels = [embedding.labels for embedding in pipeline.latest.values() if embedding.labels]
+    return UNCALIBRATED if any(not each.calibrated for each in labels) else None
 
 
 def _label(embedding: Embedding) -> str:

@@ -4,8 +4,8 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Callable, Generator
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Callable, Generator, Sequence
+from contextlib import AsyncExitStack, contextmanager, suppress
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,11 @@ from numpy.typing import NDArray
 from configs.load import label_set
 from configs.schema import LabelSets, RunConfig
 from encoders import zeroshot
+from encoders.imagebind.runtime import ImageBindEncoder
+from sinks.jsonl import JsonlSink
 from streamer.clock import SystemClock
 from streamer.encoding import Labeler
+from streamer.errors import ConfigError, SourceLost
 from streamer.metrics import cpu_seconds, peak_memory_mb
 from streamer.pipeline import Pipeline
 from streamer.protocols import OpenEncoder, OpenSink
@@ -33,7 +36,7 @@ def make_labeler(
 
     Every set goes through the text tower once, here.
     """
-    names = {modality: labels.name_for(modality) for modality in sorted(modalities)}
+    names = {modality: labels.name_for(modality) for modality in modalities}
     sets = {name: label_set(name) for name in set(names.values())}
     classes: dict[str, NDArray[np.float32]] = {}
     for name, each in sets.items():
@@ -50,6 +53,24 @@ def make_labeler(
         return zeroshot.labels(scores, sets[name])[0]
 
     return label, "+".join(sorted(each.hash for each in sets.values()))
+
+
+def preflight(config: RunConfig) -> None:
+    """Find out in a moment what would otherwise fail after minutes of loading a model.
+
+    Raises `ConfigError`, `SourceLost` or `EncoderFailed`.
+    """
+    for name in set(config.label_set_names.values()):
+        label_set(name)
+    for source in config.sources:
+        path = getattr(source, "path", None)
+        if path is not None and not path.exists():
+            raise SourceLost(f"{path}: no such file")
+    for index, sink in enumerate(config.sinks):
+        if isinstance(sink, JsonlSink) and sink.path.exists() and not sink.append:
+            raise ConfigError(f"sinks.{index}.path: {sink.path} exists; set append or another path")
+    if isinstance(config.encoder, ImageBindEncoder):
+        config.encoder.preflight()
 
 
 async def run(
@@ -98,6 +119,8 @@ async def run(
             deadline = asyncio.get_running_loop().call_later(seconds, stop.set)
             stack.callback(deadline.cancel)
         await pipeline.run(stop)
+        if not config.live:
+            await _wait_for_sinks(sinks, stop)
     wall_s = (clock.now_ns() - started_ns) / NS_PER_S
     return {
         "model": encoder.name,
@@ -112,6 +135,19 @@ async def run(
         "cpu_s": round(cpu_seconds() - cpu_s, 3),
         "peak_memory_mb": peak_memory_mb(),
     }
+
+
+async def _wait_for_sinks(sinks: Sequence[OpenSink], stop: asyncio.Event) -> None:
+    """A run from files loses nothing: it ends when all is delivered, or when asked to stop."""
+    turn = 0
+    while not stop.is_set() and (waiting := [s.report() for s in sinks if s.report()["pending"]]):
+        if turn % 100 == 20:
+            for report in waiting:
+                why = report.get("why") or "still sending"
+                log.warning("waiting for a sink: %d messages (%s)", report["pending"], why)
+        turn += 1
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), 0.1)
 
 
 @contextmanager

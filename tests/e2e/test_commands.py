@@ -14,7 +14,7 @@ from safetensors.numpy import load_file
 from encoders.imagebind.preprocess import files
 from sources.demo_clip import make_clip
 from tests.e2e.command import flags, started, streamer
-from tests.mosquitto import free_port
+from tests.mosquitto import Mosquitto, free_port
 
 
 def demo(*overrides: str) -> list[str]:
@@ -76,6 +76,50 @@ def test_check_of_a_missing_file_fails_in_its_row() -> None:
     result = streamer("check", "media", "--set", "sources.0.path=/nowhere.mp4", "--json")
     assert result.code == 1
     assert result.report["streams"]["gopro"]["verdict"] == "/nowhere.mp4: no such file"
+
+
+def test_a_run_from_files_waits_for_a_broker_that_comes_late(tmp_path: Path) -> None:
+    port = free_port()
+    at = flags([f"sinks.0={{kind: mqtt, robot: late, port: {port}}}", "encoder={kind: noop}"])
+    running = started("run", "demo", *at, "--json")
+    try:
+        assert running.stderr is not None
+        for line in running.stderr:
+            if "waiting for a sink" in line:
+                break
+        broker = Mosquitto(tmp_path, port=port)
+        broker.start()
+        try:
+            out, err = running.communicate(timeout=60)
+        finally:
+            broker.kill()
+    finally:
+        running.kill()
+    assert running.returncode == 0, err
+    report = json.loads(out.splitlines()[-1])
+    assert report["lost"] == []
+    assert report["embeddings"]["delivered"] == 71
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("encoder.weights=nope.pth", "encoder.weights: nope.pth: no such file"),
+        ("encoder.device=cuda", "device: expected cuda, but torch"),
+        ("labels.set=nope", "nope: expected a label set (No such file"),
+        ("sinks=[{kind: jsonl, path: README.md}]", "sinks.0.path: README.md exists"),
+    ],
+)
+@pytest.mark.parametrize("command", ["run", "check"])
+def test_what_cannot_work_is_found_before_anything_is_loaded(
+    command: str, override: str, message: str
+) -> None:
+    result = streamer(command, "demo", "--set", override, "--json")
+    assert result.code in (1, 2)
+    assert result.err.startswith(f"error: {message}")
+    assert len(result.err.splitlines()) == 1
+    assert not result.report["ok"]
+    assert result.report["errors"] == [result.err.splitlines()[0].removeprefix("error: ")]
 
 
 def test_a_run_that_cannot_read_its_file_is_one_line() -> None:

@@ -49,7 +49,7 @@ def test_a_built_in_configuration_is_found_by_name(
         ("fusion.weights.vision=5e-324", "fusion.weights.vision: expected 0 or at least 1e-6"),
         ("windows.start=2026-02-30", "--set windows.start=2026-02-30: the value is not YAML"),
         ("sources.0.stream=fused", "configuration: sources: fused names the joint embedding"),
-        ("sources.0.stream=a/b", "configuration: 'a/b': '/' is not allowed in a topic level"),
+        ("sources.0.stream=a/b", "configuration: sources: stream name 'a/b': '/' is not allowed"),
         ("encoder.kind=clip", "encoder: Input tag 'clip' found using 'kind' does not match"),
         ("sources.5.kind=x", "--set sources.5.kind=x: expected an index below 1, got 5"),
         ("nonsense", "--set nonsense: expected key=value"),
@@ -57,6 +57,14 @@ def test_a_built_in_configuration_is_found_by_name(
         (
             "encoder={kind: imagebind, weights: random, model: {vision_width: 3}}",
             "encoder.imagebind.model: vision_width: Extra inputs are not permitted",
+        ),
+        (
+            "encoder={kind: imagebind, weights: random, model: imagebind_large}",
+            "encoder.imagebind.model: expected imagebind_huge or the sizes of a model, got",
+        ),
+        (
+            "sources=[{kind: demo_clip, start: yesterday}]",
+            "sources.0.demo_clip.start: expected a date with its time zone, such as",
         ),
         ("sources=[]", "configuration: sources: expected at least one"),
     ],
@@ -113,6 +121,19 @@ def test_an_unknown_name_lists_the_built_in_ones() -> None:
         load("nowhere")
     with pytest.raises(ConfigError, match="built-in ones: everyday_sounds"):
         label_set("nowhere")
+
+
+def test_a_byte_order_mark_is_no_label(tmp_path: Path) -> None:
+    path = tmp_path / "notepad.txt"
+    path.write_bytes(b"\xef\xbb\xbfcat\r\ndog\r\n")
+    assert label_set(str(path)).labels == ("cat", "dog")
+
+
+def test_labels_are_fused_only_over_one_set(tmp_path: Path) -> None:
+    two = {**MINIMAL, "sources": [SOURCE, {**SOURCE, "stream": "mic", "modality": "audio"}]}
+    path = written(tmp_path, two)
+    assert load(path).plan().fused_labels
+    assert not load(path, ["labels.sets.audio=everyday_sounds"]).plan().fused_labels
 
 
 def test_a_label_set_of_ones_own(tmp_path: Path) -> None:

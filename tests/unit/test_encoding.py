@@ -74,6 +74,17 @@ def test_every_vector_is_labelled_by_its_modality() -> None:
     assert asked == [("vision", pytest.approx(1)), ("vision", pytest.approx(1))]
 
 
+def test_labels_over_different_sets_are_not_fused() -> None:
+    def label(modality: Modality, vector: Vector) -> Labels:
+        one = np.ones(1, np.float32)
+        return Labels("set", ("x",), one, one, None, calibrated=False)
+
+    with NoopEncoder(dim=8).open(("vision",), text=False) as encoder:
+        encoding = Encoding(encoder, label, VirtualClock(), {}, fused_labels=False)
+        found = encoding.run([tick(2, "a")])
+    assert [(e.stream, e.labels is None) for e in found] == [("a", False), ("fused", True)]
+
+
 @pytest.mark.parametrize(
     ("vectors", "message"),
     [

@@ -39,6 +39,13 @@ def test_a_spent_budget_means_one_try_every_thirty_seconds_until_it_works() -> N
     assert backoff.lost(200_000 * NS_PER_S, 0) < 30
 
 
+def test_a_device_that_is_away_for_days_never_makes_the_delay_overflow() -> None:
+    # Rare enough for the budget: every 20 s, of which 5 are the delay.
+    backoff = Backoff(cap_s=5)
+    delays = [backoff.lost(n * 20 * NS_PER_S, 0) for n in range(3000)]
+    assert delays[-1] == 5
+
+
 def test_a_device_that_comes_and_goes_spends_the_budget_too() -> None:
     backoff = Backoff(budget=2, period_s=60, spent_s=30)
     delays: list[float] = []
@@ -49,8 +56,10 @@ def test_a_device_that_comes_and_goes_spends_the_budget_too() -> None:
     assert delays[2:] == [30, 30]
 
 
-async def run(source: ScriptedSource) -> tuple[list[int], list[SourceStatus]]:
-    clock = VirtualClock()
+async def run(
+    source: ScriptedSource, clock: VirtualClock | None = None, backoff: Backoff | None = None
+) -> tuple[list[int], list[SourceStatus]]:
+    clock = clock or VirtualClock()
     states: list[SourceStatus] = []
     stamps: list[int] = []
 
@@ -64,7 +73,7 @@ async def run(source: ScriptedSource) -> tuple[list[int], list[SourceStatus]]:
 
     driver = asyncio.create_task(drive())
     try:
-        stamps += [s.t_ns // MS async for s in supervised(source, clock, report)]
+        stamps += [s.t_ns // MS async for s in supervised(source, clock, report, backoff=backoff)]
     finally:
         driver.cancel()
     return stamps, states
@@ -88,6 +97,13 @@ async def test_a_lost_source_comes_back(caplog: pytest.LogCaptureFixture) -> Non
     assert states[1].last_capture_ns == 100 * MS
     assert states[3].why == "ended"
     assert len(caplog.records) == 2, "logged once when lost, once when back"
+
+
+async def test_a_sample_makes_the_next_delay_a_first_one_again() -> None:
+    source = ScriptedSource("cam", [[frame("cam", n)] for n in range(6)], live=True)
+    clock = VirtualClock()
+    await run(source, clock, Backoff(first_s=1, cap_s=100, budget=100))
+    assert clock.now_ns() < 8 * NS_PER_S, "five delays of 1 s at most, not 1 + 2 + 4 + 8 + 16"
 
 
 async def test_a_file_that_is_lost_is_not_tried_again() -> None:

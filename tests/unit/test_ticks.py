@@ -127,6 +127,10 @@ def test_a_sensor_whose_clock_lies_holds_nobody(runs: bool, offset_ms: int) -> N
         told = (now if runs else start) + offset_ms
         ticks += it.push(frame("liar", told), now * MS)
         ticks += it.advance(now * MS)
+        if now >= start + 30_000:
+            assert all(
+                now - end <= 200 for end in ends(ticks[-1:]) if ticks[-1].closed_ns == now * MS
+            )
         assert len(it._pending) <= 3  # pyright: ignore[reportPrivateUsage] - the bound is about it
     of_a = [tick for tick in ticks if any(w.stream == "a" for w in tick.windows)]
     assert len(of_a) >= 115, "two a second for a minute"
