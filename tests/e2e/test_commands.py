@@ -72,10 +72,11 @@ def test_check_says_rates_and_topics() -> None:
     assert "streamer/v1/demo/label/fused" in report["topics"]
 
 
-def test_check_of_a_missing_file_fails_in_its_row() -> None:
-    result = streamer("check", "media", "--set", "sources.0.path=/nowhere.mp4", "--json")
+def test_check_of_a_file_that_is_no_media_fails_in_its_row() -> None:
+    result = streamer("check", "media", "--set", "sources.0.path=README.md", "--json")
     assert result.code == 1
-    assert result.report["streams"]["gopro"]["verdict"] == "/nowhere.mp4: no such file"
+    assert result.report["streams"]["gopro"]["verdict"] == "README.md: not a media file"
+    assert "would publish" not in result.err
 
 
 def test_a_run_from_files_waits_for_a_broker_that_comes_late(tmp_path: Path) -> None:
