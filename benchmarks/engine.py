@@ -22,7 +22,8 @@ from encoders.noop import NoopEncoder
 from sources.synthetic import SyntheticSource
 from streamer.clock import SystemClock
 from streamer.metrics import cpu_seconds
-from streamer.pipeline import Pipeline, Plan
+from streamer.pipeline import Pipeline
+from streamer.plan import Plan
 from streamer.supervise import supervised
 from streamer.types import NS_PER_S, Embedding, Message, SourceStatus
 

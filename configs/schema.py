@@ -21,7 +21,7 @@ from sources.media.source import Media
 from sources.pictures import Pictures
 from sources.synthetic import SyntheticSource
 from streamer.fusion import FUSED
-from streamer.pipeline import Plan
+from streamer.plan import Plan
 from streamer.types import NS_PER_S, Modality
 
 

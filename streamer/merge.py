@@ -4,6 +4,7 @@ import heapq
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
 from streamer.types import Sample
+from streamer.windows import LEAP_NS
 
 
 async def merge(
@@ -11,14 +12,20 @@ async def merge(
 ) -> AsyncGenerator[tuple[int, Sample | None], None]:
     """Yield (index of the source, sample), the earliest `t_ns` first; ties by index.
 
-    The order depends on the samples alone, never on which source was quicker. At the end of a
-    source comes (index, None) once. Only one sample of each source is held.
+    The order depends on the samples alone, never on which source was quicker. A leap ahead comes
+    at once, because it may be a lie, and all that is behind it would wait until the others have
+    ended; the windower holds it until the next sample confirms it. At the end of a source comes
+    (index, None) once. Only one sample of each source is held.
     """
     heads: list[tuple[int, int, Sample]] = []
+    last_ns: dict[int, int] = {}
 
     async def fetch(index: int) -> bool:
         async for sample in sources[index]:
-            heapq.heappush(heads, (sample.t_ns, index, sample))
+            last = last_ns.get(index, sample.t_ns)
+            leaps = sample.t_ns > last + LEAP_NS
+            heapq.heappush(heads, (last if leaps else sample.t_ns, index, sample))
+            last_ns[index] = sample.t_ns
             return True
         return False
 

@@ -24,7 +24,8 @@ from streamer.cli.output import Json, Overrides, console, emit, one_line_errors,
 from streamer.cli.session import make_labeler, preflight
 from streamer.encoding import Labeler
 from streamer.errors import ConfigError
-from streamer.pipeline import Pipeline, Plan
+from streamer.pipeline import Pipeline
+from streamer.plan import Plan
 from streamer.protocols import OpenEncoder, Source
 from streamer.types import NS_PER_S, Embedding, Message, Modality
 

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from streamer.clock import SystemClock
 from streamer.errors import EncoderFailed, SourceLost
-from streamer.pipeline import Pipeline, Plan
+from streamer.pipeline import Pipeline
+from streamer.plan import Plan
 from streamer.protocols import Clock, OpenEncoder, Source
 from streamer.types import NS_PER_S, Health, Message, Sample, Window
 from tests.doubles import MS, Collector, GatedEncoder, ScriptedSource, frame
@@ -116,6 +117,18 @@ async def test_a_file_that_starts_much_later_holds_nobody_up() -> None:
     assert seen == ["early"] * 300 + ["late"] * 10
 
 
+async def test_one_wrong_year_in_one_file_costs_one_sample() -> None:
+    wrong = [*file("a", 0, 1000).lives[0], *file("a", 1000, 2000).lives[0]]
+    wrong.insert(50, frame("a", 76 * 365 * 24 * 3600 * NS_PER_S, 20 * MS))
+    sources: list[Source] = [ScriptedSource("a", [wrong]), file("b", 0, 20_000)]
+    sink = Collector()
+    run = pipeline(sources, GatedEncoder(), sink)
+    await run.run(asyncio.Event())
+    assert sink.ends("a") == list(range(100, 2100, 100))
+    assert run.report()["streams"]["a"]["samples"]["dropped"] == {"future": 1}
+    assert run.report()["streams"]["b"]["samples"]["dropped"] == {}
+
+
 def live_source(stream: str, clock: SystemClock, seconds: float) -> ScriptedSource:
     start = clock.now_ns()
     samples = [frame(stream, start + n * 20 * MS, 20 * MS) for n in range(round(seconds * 50))]
@@ -207,12 +220,10 @@ class Stuck(Collector):
         await super().publish(message)
 
 
-async def test_a_stopped_run_does_not_wait_for_a_sink_that_blocks(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("streamer.pipeline.DRAIN_S", 0.2)
+async def test_a_stopped_run_does_not_wait_for_a_sink_that_blocks() -> None:
     sink, stop = Stuck(), asyncio.Event()
-    run = pipeline([file("a", 0, 600_000)], GatedEncoder(), sink)
+    plan = replace(PLAN, drain_s=0.2)
+    run = Pipeline(plan, [file("a", 0, 600_000)], GatedEncoder(), [sink])
     running = asyncio.create_task(run.run(stop))
     await until(lambda: len(sink.messages) >= 5)
     stop.set()
@@ -224,6 +235,7 @@ async def test_a_stopped_run_does_not_wait_for_a_sink_that_blocks(
         assert account["produced"] == account["delivered"] + dropped
         assert account["pending"] == 0
     assert set(report["embeddings"]["dropped"]) == {"stopped"}
+    assert report["ticks"]["dropped"]["stopped"] >= 2, "in the channel, and on its way there"
 
 
 async def test_an_error_is_told_while_the_encoder_is_busy() -> None:

@@ -1,0 +1,140 @@
+"""From sources to ticks: live, where newest wins, and from files, where nothing is lost."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, aclosing
+
+from streamer.channels import Mailbox, Pipe
+from streamer.merge import merge
+from streamer.plan import Plan
+from streamer.protocols import Clock, Source
+from streamer.supervise import supervised
+from streamer.ticks import TickJoin
+from streamer.types import NS_PER_S, Sample, SourceState, SourceStatus, Tick
+
+Report = Callable[[SourceStatus], Awaitable[None]]
+
+BATCH_TICKS = 4
+"""The most ticks encoded together in a live run. Several close at once when a stream falls
+silent; more than this is a machine that was asleep, and only the newest are worth having."""
+
+FILE_PATIENCE_NS = 10 * NS_PER_S
+"""How far, in event time, a stream of a file run may fall behind the others before they stop
+waiting for it: more than containers interleave, and the bound of what is held meanwhile."""
+
+
+class LiveFeed:
+    """Devices side by side, each supervised; whole ticks are dropped rather than lag."""
+
+    def __init__(
+        self, sources: Sequence[Source], join: TickJoin, plan: Plan, clock: Clock, report: Report
+    ) -> None:
+        self.channel: Mailbox[Tick] = Mailbox(BATCH_TICKS)
+        self._sources, self._join, self._plan = sources, join, plan
+        self._clock, self._report = clock, report
+
+    async def run(self) -> None:
+        """Until every source has ended; devices do not, so until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            ticker = group.create_task(self._advance(), name="advance")
+            feeds = [
+                group.create_task(self._feed(source), name=f"source {source.streams[0].name}")
+                for source in self._sources
+            ]
+            await asyncio.wait(feeds)
+            ticker.cancel()
+
+    async def drain(self) -> None:
+        """The sources have stopped: close the last windows."""
+        self.channel.append(self._join.finish(self._join.windowers, self._clock.now_ns()))
+        self.channel.close()
+
+    async def _feed(self, source: Source) -> None:
+        names = [info.name for info in source.streams]
+        samples = supervised(source, self._clock, self._report)
+        async with aclosing(samples):
+            async for sample in samples:
+                # Inline on purpose: a hop to another task per small block costs real time.
+                self._offer(self._join.push(sample, self._clock.now_ns()))
+        self._offer(self._join.finish(names, self._clock.now_ns()))
+
+    async def _advance(self) -> None:
+        """Let silence pass the time. A tenth of a hop is finer than anybody can notice."""
+        while True:
+            now = self._clock.now_ns()
+            self._offer(self._join.advance(now))
+            await self._clock.sleep_until(now + self._plan.hop_ns // 10)
+
+    def _offer(self, ticks: Sequence[Tick]) -> None:
+        if ticks:
+            for displaced in self.channel.put(ticks):
+                self._join.lost(displaced, "overload")
+
+
+class FileFeed:
+    """Files merged by time; the channel makes them wait for the encoder."""
+
+    def __init__(
+        self, sources: Sequence[Source], join: TickJoin, plan: Plan, clock: Clock, report: Report
+    ) -> None:
+        self.channel: Pipe[Tick] = Pipe(capacity=1)
+        self._sources, self._join, self._plan = sources, join, plan
+        self._clock, self._report = clock, report
+        self._closed: deque[Tick] = deque()
+        self._patience_ends_ns: int | None = None
+
+    async def run(self) -> None:
+        """Until every file has been read. Raises `SourceLost`."""
+        async with AsyncExitStack() as stack:
+            opened: list[AsyncIterator[Sample]] = []
+            for source in self._sources:
+                opened.append(await stack.enter_async_context(source.open(self._clock)))
+                await say(self._report, source, "online", "", self._clock)
+            merged = merge(opened)
+            async with aclosing(merged):
+                async for index, sample in merged:
+                    now = self._clock.now_ns()
+                    if sample is None:
+                        source = self._sources[index]
+                        self._closed += self._join.finish([i.name for i in source.streams], now)
+                        await say(self._report, source, "offline", "ended", self._clock)
+                    else:
+                        self._closed += self._join.push(sample, now, live=False)
+                        self._closed += self._lose_patience(sample.stream, now)
+                    await self._put_closed()
+
+    async def drain(self) -> None:
+        """The sources have stopped: close the last windows. Cancelled, it counts what is left."""
+        self._closed += self._join.finish(self._join.windowers, self._clock.now_ns())
+        try:
+            await self._put_closed()
+        finally:
+            if self._closed:
+                self.channel.account.produced += len(self._closed)
+                self.channel.account.drop("stopped", len(self._closed))
+                self._closed.clear()
+        await self.channel.close()
+
+    def _lose_patience(self, stream: str, now_ns: int) -> list[Tick]:
+        """Once a hop, stop waiting for streams that are too far behind this one."""
+        # Not the sample's own stamp, which may be a leap that is not believed.
+        reached = self._join.windowers[stream].seen_until_ns
+        if reached is None or (
+            self._patience_ends_ns is not None and reached < self._patience_ends_ns
+        ):
+            return []
+        self._patience_ends_ns = reached + self._plan.hop_ns
+        return self._join.raise_watermark(reached - FILE_PATIENCE_NS, now_ns)
+
+    async def _put_closed(self) -> None:
+        """Hand closed ticks on. One that is waiting when the run is stopped stays in the list."""
+        while self._closed:
+            await self.channel.put(self._closed[0])
+            self._closed.popleft()
+
+
+async def say(report: Report, source: Source, state: SourceState, why: str, clock: Clock) -> None:
+    """Report one state for all streams of a source."""
+    for info in source.streams:
+        await report(SourceStatus(info.name, info.modality, state, why, clock.now_ns()))
