@@ -133,10 +133,10 @@ class Pipeline:
 
     async def _drain(self) -> None:
         """What the sources gave is encoded before the run ends."""
+        await self._feed.drain()
         for source in self._sources:
             if source.streams[0].name not in self._ended:
                 await say(self._publish, source, "offline", "stopped", self._clock)
-        await self._feed.drain()
 
     # -- consumer ----------------------------------------------------------------------------
 

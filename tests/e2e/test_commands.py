@@ -75,7 +75,8 @@ def test_check_says_rates_and_topics() -> None:
 def test_check_of_a_file_that_is_no_media_fails_in_its_row() -> None:
     result = streamer("check", "media", "--set", "sources.0.path=README.md", "--json")
     assert result.code == 1
-    assert result.report["streams"]["gopro"]["verdict"] == "README.md: not a media file"
+    verdict = result.report["streams"]["gopro"]["verdict"]
+    assert verdict.startswith("README.md: not a media file")
     assert "would publish" not in result.err
 
 
