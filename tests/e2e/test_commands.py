@@ -81,15 +81,15 @@ def test_check_of_a_file_that_is_no_media_fails_in_its_row() -> None:
 
 
 def test_a_run_from_files_waits_for_a_broker_that_comes_late(tmp_path: Path) -> None:
-    port = free_port()
-    at = flags([f"sinks.0={{kind: mqtt, robot: late, port: {port}}}", "encoder={kind: noop}"])
+    broker = Mosquitto(tmp_path)
+    sink = f"sinks.0={{kind: mqtt, robot: late, port: {broker.port}}}"
+    at = flags([sink, "encoder={kind: noop}"])
     running = started("run", "demo", *at, "--json")
     try:
         assert running.stderr is not None
         for line in running.stderr:
             if "waiting for a sink" in line:
                 break
-        broker = Mosquitto(tmp_path, port=port)
         broker.start()
         try:
             out, err = running.communicate(timeout=60)
@@ -97,6 +97,7 @@ def test_a_run_from_files_waits_for_a_broker_that_comes_late(tmp_path: Path) -> 
             broker.kill()
     finally:
         running.kill()
+        running.wait()
     assert running.returncode == 0, err
     report = json.loads(out.splitlines()[-1])
     assert report["lost"] == []
