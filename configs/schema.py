@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from encoders.imagebind.runtime import ImageBindEncoder
 from encoders.noop import NoopEncoder
+from encoders.zeroshot import TEMPERATURES
 from sinks.jsonl import JsonlSink
 from sinks.memory import MemorySink
 from sinks.mqtt.sink import MqttSink
@@ -149,6 +150,17 @@ class RunConfig(Strict):
         if not self.labels:
             return {}
         return {modality: self.labels.name_for(modality) for modality in sorted(self.modalities)}
+
+    def temperature(self, modality: Modality) -> float:
+        """The configured one, or the default of the tower that the modality goes through."""
+        if self.labels and modality in self.labels.temperatures:
+            return self.labels.temperatures[modality]
+        through_vision = (
+            modality == "thermal"
+            and isinstance(self.encoder, ImageBindEncoder)
+            and self.encoder.tower(modality) == "vision"
+        )
+        return TEMPERATURES["vision" if through_vision else modality]
 
     def plan(self) -> Plan:
         windows = self.windows

@@ -67,7 +67,7 @@ def embed(
             settings.encoder.open(modalities, text=bool(settings.labels)) as encoder,
             Progress(console=console, transient=True) as progress,
         ):
-            labeler = _labeler(settings, encoder, modalities)
+            labeler, _ = make_labeler(settings, encoder, modalities)
             for path in progress.track(files, description="embedding"):
                 found = asyncio.run(_embed(sources[path], plan, encoder, labeler))
                 records += [
@@ -120,12 +120,6 @@ def _modalities(sources: Iterable[Source]) -> frozenset[Modality]:
 
 def _windows(settings: RunConfig, hop_s: float) -> Windows:
     return settings.windows.model_copy(update={"hop_s": hop_s})
-
-
-def _labeler(
-    settings: RunConfig, encoder: OpenEncoder, modalities: frozenset[Modality]
-) -> Labeler | None:
-    return make_labeler(settings.labels, encoder, modalities)[0] if settings.labels else None
 
 
 class _Kept:

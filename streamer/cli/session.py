@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from configs.load import label_set
-from configs.schema import LabelSets, RunConfig
+from configs.schema import RunConfig
 from encoders import zeroshot
 from encoders.imagebind.runtime import ImageBindEncoder
 from sinks.jsonl import JsonlSink
@@ -30,12 +30,15 @@ Watch = Callable[[Pipeline], None]
 
 
 def make_labeler(
-    labels: LabelSets, encoder: OpenEncoder, modalities: frozenset[Modality]
-) -> tuple[Labeler, str]:
+    config: RunConfig, encoder: OpenEncoder, modalities: frozenset[Modality]
+) -> tuple[Labeler | None, str]:
     """The function that labels a vector, and the hash of what it labels with.
 
-    Every set goes through the text tower once, here.
+    Every set goes through the text tower once, here. None and "" where no labels are wanted.
     """
+    labels = config.labels
+    if not labels:
+        return None, ""
     names = {modality: labels.name_for(modality) for modality in modalities}
     sets = {name: label_set(name) for name in set(names.values())}
     classes: dict[str, NDArray[np.float32]] = {}
@@ -46,9 +49,9 @@ def make_labeler(
 
     def label(modality: Modality, vector: Vector) -> Labels:
         name = names[modality]
-        temperature = labels.temperatures.get(modality, zeroshot.TEMPERATURES[modality])
+        threshold = labels.none_below.get(modality)
         scores = zeroshot.score(
-            vector[None], classes[name], temperature, labels.none_below.get(modality)
+            vector[None], classes[name], config.temperature(modality), threshold
         )
         return zeroshot.labels(scores, sets[name])[0]
 
@@ -87,11 +90,7 @@ async def run(
     """
     clock = SystemClock()
     started_ns, cpu_s = clock.now_ns(), cpu_seconds()
-    labeler, set_hash = None, ""
-    if config.labels:
-        labeler, set_hash = await asyncio.to_thread(
-            make_labeler, config.labels, encoder, config.modalities
-        )
+    labeler, set_hash = await asyncio.to_thread(make_labeler, config, encoder, config.modalities)
     plan = config.plan()
     stop = asyncio.Event()
     async with AsyncExitStack() as stack:

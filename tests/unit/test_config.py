@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from configs.load import label_set, load
+from encoders.zeroshot import TEMPERATURES
 from streamer.errors import ConfigError
 from tests.needs import ROOT
 
@@ -127,6 +128,16 @@ def test_a_byte_order_mark_is_no_label(tmp_path: Path) -> None:
     path = tmp_path / "notepad.txt"
     path.write_bytes(b"\xef\xbb\xbfcat\r\ndog\r\n")
     assert label_set(str(path)).labels == ("cat", "dog")
+
+
+def test_heat_through_the_vision_tower_takes_its_temperature(tmp_path: Path) -> None:
+    path = written(tmp_path, {**MINIMAL, "encoder": {"kind": "imagebind", "weights": "random"}})
+    assert load(path).temperature("thermal") == TEMPERATURES["thermal"]
+    through_vision = "encoder.thermal.tower=vision"
+    assert load(path, [through_vision]).temperature("thermal") == TEMPERATURES["vision"]
+    assert load(path, [through_vision]).temperature("depth") == TEMPERATURES["depth"]
+    own = load(path, [through_vision, "labels.temperatures.thermal=0.5"])
+    assert own.temperature("thermal") == 0.5
 
 
 def test_labels_are_fused_only_over_one_set(tmp_path: Path) -> None:
