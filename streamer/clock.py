@@ -23,10 +23,6 @@ class SystemClock:
     def now_ns(self) -> int:
         return time.monotonic_ns() + self._offset_ns
 
-    def from_monotonic_ns(self, t_ns: int) -> int:
-        """Map a CLOCK_MONOTONIC stamp, as child processes take them, to this clock."""
-        return t_ns + self._offset_ns
-
     async def sleep_until(self, t_ns: int) -> None:
         await asyncio.sleep(max(0, t_ns - self.now_ns()) / 1e9)
 

@@ -1,7 +1,8 @@
 """Joins the windows of all streams that end at one instant of the grid: whole ticks. Pure.
 
 A tick is complete when the watermark of every stream has passed its end. A silent stream holds
-nobody: after `idle_ns` without a sample its watermark follows the clock.
+nobody: after `idle_ns` without progress its watermark follows the clock, and in live runs none lags
+the clock by more than that.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
