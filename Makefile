@@ -7,7 +7,7 @@ READY := .venv/.ready
 .PHONY: help demo test test-slow check system bench clean
 
 help:
-	@echo "make demo       set up and run the built-in demo"
+	@echo "make demo       set up and run the built-in demo; SECONDS=20 ends it by itself"
 	@echo "make test       set up and run the tests (under 10 minutes)"
 	@echo "make test-slow  the tests that need minutes or gigabytes"
 	@echo "make check      lint, types, import contracts"
@@ -21,7 +21,7 @@ $(READY): pyproject.toml constraints.txt
 	touch $(READY)
 
 demo: $(READY)
-	$(BIN)/streamer run demo
+	$(BIN)/streamer demo $(if $(SECONDS),--seconds $(SECONDS))
 
 test: $(READY)
 	$(BIN)/python -m pytest -m "not slow"
@@ -43,6 +43,7 @@ bench: $(READY)
 	$(BIN)/python -m benchmarks.windower
 	$(BIN)/python -m benchmarks.engine
 	$(BIN)/python -m benchmarks.towers
+	$(BIN)/python -m benchmarks.world
 
 clean:
 	rm -rf .venv .demo .pytest_cache .ruff_cache .hypothesis

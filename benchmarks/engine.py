@@ -11,13 +11,9 @@ end to the publish.
 import argparse
 import asyncio
 import json
-import subprocess
-import sys
 from contextlib import aclosing
 
-import numpy as np
-
-from benchmarks.result import say
+from benchmarks.result import part_of, percentile_ms, say
 from encoders.noop import NoopEncoder
 from sources.synthetic import SyntheticSource
 from streamer.clock import SystemClock
@@ -68,9 +64,9 @@ async def engine(seconds: float) -> dict[str, float]:
     return {
         "embeddings": len(sink.latency_ns),
         "ticks_dropped": sum(report["ticks"]["dropped"].values()),
-        "latency_p50_ms": _percentile(sink.latency_ns, 50),
-        "latency_p99_ms": _percentile(sink.latency_ns, 99),
-        "age_of_window_p50_ms": _percentile(sink.age_ns, 50),
+        "latency_p50_ms": percentile_ms(sink.latency_ns, 50),
+        "latency_p99_ms": percentile_ms(sink.latency_ns, 99),
+        "age_of_window_p50_ms": percentile_ms(sink.age_ns, 50),
     }
 
 
@@ -93,15 +89,6 @@ async def sources_only(seconds: float) -> dict[str, float]:
     return {}
 
 
-def _percentile(values_ns: list[int], q: float) -> float:
-    return round(float(np.percentile(values_ns, q)) / 1e6, 3)
-
-
-def _child(part: str, seconds: float) -> dict[str, float]:
-    command = [sys.executable, "-m", "benchmarks.engine", "--part", part, "--seconds", str(seconds)]
-    return json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
-
-
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--seconds", type=float, default=30)
@@ -113,7 +100,10 @@ def main() -> None:
         figures = asyncio.run(run(chosen.seconds))
         print(json.dumps(figures | {"cpu_s": cpu_seconds() - started}))
         return
-    whole, alone = _child("engine", chosen.seconds), _child("sources_only", chosen.seconds)
+    whole, alone = (
+        part_of("benchmarks.engine", "engine", chosen.seconds),
+        part_of("benchmarks.engine", "sources_only", chosen.seconds),
+    )
     share = {
         part: cpu.pop("cpu_s") / chosen.seconds * 100
         for part, cpu in (("whole", whole), ("sources", alone))

@@ -4,13 +4,26 @@ import json
 import os
 import platform
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 
 def say(benchmark: str, **figures: Any) -> None:
     where = {"benchmark": benchmark, "machine": machine(), "commit": commit()}
     print(json.dumps(where | figures))
+
+
+def percentile_ms(values_ns: list[int], q: float) -> float:
+    return round(float(np.percentile(values_ns, q)) / 1e6, 3)
+
+
+def part_of(benchmark: str, part: str, seconds: float) -> dict[str, float]:
+    """The figures that `python -m benchmark --part PART` prints, from a process of its own."""
+    command = [sys.executable, "-m", benchmark, "--part", part, "--seconds", str(seconds)]
+    return json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
 
 
 def machine() -> str:

@@ -3,16 +3,19 @@
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from configs.schema import RunConfig
+from configs.training import TrainConfig
 from encoders.zeroshot import LabelSet, parse
 from streamer.errors import ConfigError
 
 LARGEST_FILE = 1 << 20
+
+Config = TypeVar("Config", bound=BaseModel)
 
 
 def load(name: str, overrides: Sequence[str] = ()) -> RunConfig:
@@ -20,11 +23,20 @@ def load(name: str, overrides: Sequence[str] = ()) -> RunConfig:
 
     Raises `ConfigError`, one line per problem, each beginning with the path of the field.
     """
-    tree = _tree(name, _text(name, "*.yaml", "configuration"))
+    return _load(RunConfig, name, "*.yaml", overrides)
+
+
+def load_training(name: str, overrides: Sequence[str] = ()) -> TrainConfig:
+    """The configuration of a training at path `name`, or the built-in one of that name."""
+    return _load(TrainConfig, name, "training/*.yaml", overrides)
+
+
+def _load(kind: type[Config], name: str, pattern: str, overrides: Sequence[str]) -> Config:
+    tree = _tree(name, _text(name, pattern, "configuration"))
     for override in overrides:
         _put(tree, override)
     try:
-        return RunConfig.model_validate(tree)
+        return kind.model_validate(tree)
     except ValidationError as error:
         raise ConfigError("\n".join(_line(problem) for problem in error.errors())) from None
 

@@ -21,8 +21,10 @@ from sources.imu_csv import ImuCsv
 from sources.media.source import Media
 from sources.pictures import Pictures
 from sources.synthetic import SyntheticSource
+from sources.world.source import World
 from streamer.fusion import FUSED
 from streamer.plan import Plan
+from streamer.protocols import Source
 from streamer.types import NS_PER_S, Modality
 
 
@@ -37,7 +39,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Weight = Annotated[float, Field(ge=0, le=1000), AfterValidator(_weight)]
 
 SourceConfig = Annotated[
-    DemoClip | Media | Pictures | ImuCsv | SyntheticSource, Field(discriminator="kind")
+    DemoClip | Media | Pictures | ImuCsv | SyntheticSource | World, Field(discriminator="kind")
 ]
 EncoderConfig = Annotated[ImageBindEncoder | NoopEncoder, Field(discriminator="kind")]
 SinkConfig = Annotated[MqttSink | JsonlSink | MemorySink, Field(discriminator="kind")]
@@ -119,15 +121,15 @@ class RunConfig(Strict):
         if not self.sources:
             raise ValueError("sources: expected at least one")
         for source in self.sources:
-            for info in source.streams:
+            for name in _names(source):
                 # They become levels of topics, and a "#" there would be found out by the broker.
                 try:
-                    check_level(info.name)
+                    check_level(name)
                 except ValueError as error:
                     raise ValueError(f"sources: stream name {error}") from None
-                if info.name == FUSED:
+                if name == FUSED:
                     raise ValueError(f"sources: {FUSED} names the joint embedding, not a stream")
-        names = Counter(info.name for source in self.sources for info in source.streams)
+        names = Counter(name for source in self.sources for name in _names(source))
         twice = sorted(name for name, count in names.items() if count > 1)
         if twice:
             raise ValueError(f"sources: stream names must be unique, got {', '.join(twice)} twice")
@@ -176,6 +178,12 @@ class RunConfig(Strict):
             fused_labels=len(set(self.label_set_names.values())) < 2,
             health_ns=_ns(self.health_s),
         )
+
+
+def _names(source: Source) -> list[str]:
+    """The streams of a source, and that of its truth where it has one."""
+    truth: str | None = getattr(source, "truth", None)
+    return [*(info.name for info in source.streams), *([] if truth is None else [truth])]
 
 
 def _ns(seconds: float) -> int:

@@ -10,8 +10,11 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from typing import Generic, TypeVar
 
 from streamer.types import Sample
+
+T = TypeVar("T")
 
 # A thread hop costs about as much as decoding one block of sound, so samples travel in batches.
 # The bound in bytes keeps two batches of large pictures from costing hundreds of megabytes.
@@ -21,15 +24,15 @@ BATCH_BYTES = 4 << 20
 
 @asynccontextmanager
 async def in_thread(
-    read: Callable[[], Generator[Sample, None, None]],
-) -> AsyncGenerator[AsyncIterator[Sample], None]:
+    read: Callable[[], Generator[T, None, None]], batch: int = BATCH_SAMPLES
+) -> AsyncGenerator[AsyncIterator[T], None]:
     """Run the generator function `read` in a thread; yield an async iterator of its samples.
 
     The first batch is read before this returns, so that whatever prevents any reading is raised on
     entering. An error after that comes in its place, behind the samples read before it. On leaving,
     also early or cancelled, the generator is closed in its thread and the thread has ended.
     """
-    reader = _Reader(read)
+    reader = _Reader(read, batch)
     executor = ThreadPoolExecutor(1, thread_name_prefix="reader")
     loop = asyncio.get_running_loop()
     samples = _Samples(lambda: loop.run_in_executor(executor, reader.take))
@@ -49,11 +52,12 @@ async def in_thread(
             executor.shutdown(wait=True)
 
 
-class _Reader:
+class _Reader(Generic[T]):
     """The generator and its state. Everything but `stop` runs in the thread."""
 
-    def __init__(self, read: Callable[[], Generator[Sample, None, None]]) -> None:
+    def __init__(self, read: Callable[[], Generator[T, None, None]], batch: int) -> None:
         self._samples = read()
+        self._batch = batch
         self._error: Exception | None = None
         self._stopped = threading.Event()
 
@@ -61,11 +65,11 @@ class _Reader:
         """Let a batch in the making end with the sample it is at."""
         self._stopped.set()
 
-    def take(self) -> list[Sample]:
+    def take(self) -> list[T]:
         """The next samples, at least one; an empty list at the end."""
         if self._error is not None:
             raise self._error
-        batch: list[Sample] = []
+        batch: list[T] = []
         weight = 0
         try:
             while not self._stopped.is_set():
@@ -73,8 +77,8 @@ class _Reader:
                 if sample is None:
                     break
                 batch.append(sample)
-                weight += getattr(sample.data, "nbytes", 0)
-                if len(batch) >= BATCH_SAMPLES or weight >= BATCH_BYTES:
+                weight += _nbytes(sample)
+                if len(batch) >= self._batch or weight >= BATCH_BYTES:
                     break
         except Exception as error:
             if not batch:
@@ -86,18 +90,18 @@ class _Reader:
         self._samples.close()
 
 
-class _Samples:
+class _Samples(Generic[T]):
     """Hands out one batch while the next is being read."""
 
-    def __init__(self, request: Callable[[], asyncio.Future[list[Sample]]]) -> None:
+    def __init__(self, request: Callable[[], asyncio.Future[list[T]]]) -> None:
         self._request = request
-        self._ready: deque[Sample] = deque()
+        self._ready: deque[T] = deque()
         self._pending = request()
 
-    def __aiter__(self) -> AsyncIterator[Sample]:
+    def __aiter__(self) -> AsyncIterator[T]:
         return self
 
-    async def __anext__(self) -> Sample:
+    async def __anext__(self) -> T:
         if not self._ready:
             await self.prefetch()
             if not self._ready:
@@ -114,3 +118,8 @@ class _Samples:
     def discard(self) -> None:
         """Nobody will ask for what is being read."""
         self._pending.cancel()
+
+
+def _nbytes(item: object) -> int:
+    """Of the data of a sample, or what another kind of item says of itself."""
+    return getattr(item.data if isinstance(item, Sample) else item, "nbytes", 0)

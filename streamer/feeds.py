@@ -11,9 +11,9 @@ from streamer.plan import Plan
 from streamer.protocols import Clock, Source
 from streamer.supervise import supervised
 from streamer.ticks import TickJoin
-from streamer.types import NS_PER_S, Sample, SourceState, SourceStatus, Tick
+from streamer.types import NS_PER_S, Sample, SourceState, SourceStatus, Tick, Truth
 
-Report = Callable[[SourceStatus], Awaitable[None]]
+Report = Callable[[SourceStatus | Truth], Awaitable[None]]
 
 BATCH_TICKS = 4
 """The most ticks encoded together in a live run. Several close at once when a stream falls
@@ -55,6 +55,9 @@ class LiveFeed:
         samples = supervised(source, self._clock, self._report)
         async with aclosing(samples):
             async for sample in samples:
+                if isinstance(sample, Truth):
+                    await self._report(sample)
+                    continue
                 # Inline on purpose: a hop to another task per small block costs real time.
                 self._offer(self._join.push(sample, self._clock.now_ns()))
         self._offer(self._join.finish(names, self._clock.now_ns()))
@@ -87,7 +90,7 @@ class FileFeed:
     async def run(self) -> None:
         """Until every file has been read. Raises `SourceLost`."""
         async with AsyncExitStack() as stack:
-            opened: list[AsyncIterator[Sample]] = []
+            opened: list[AsyncIterator[Sample | Truth]] = []
             for source in self._sources:
                 opened.append(await stack.enter_async_context(source.open(self._clock)))
                 await say(self._report, source, "online", "", self._clock)
@@ -99,6 +102,9 @@ class FileFeed:
                         source = self._sources[index]
                         self._closed += self._join.finish([i.name for i in source.streams], now)
                         await say(self._report, source, "offline", "ended", self._clock)
+                    elif isinstance(sample, Truth):
+                        await self._report(sample)
+                        continue
                     else:
                         self._closed += self._join.push(sample, now, live=False)
                         self._closed += self._lose_patience(sample.stream, now)

@@ -3,29 +3,33 @@
 import heapq
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
-from streamer.types import Sample
+from streamer.types import Sample, Truth
 from streamer.windows import LEAP_NS
 
 
 async def merge(
-    sources: Sequence[AsyncIterator[Sample]],
-) -> AsyncGenerator[tuple[int, Sample | None], None]:
+    sources: Sequence[AsyncIterator[Sample | Truth]],
+) -> AsyncGenerator[tuple[int, Sample | Truth | None], None]:
     """Yield (index of the source, sample), the earliest `t_ns` first; ties by index.
+
+    The time of a truth is the start of its span.
 
     The order depends on the samples alone, never on which source was quicker. A leap ahead comes
     at once, because it may be a lie, and all that is behind it would wait until the others have
     ended; the windower holds it until the next sample confirms it. At the end of a source comes
     (index, None) once. Only one sample of each source is held.
     """
-    heads: list[tuple[int, int, Sample]] = []
+    heads: list[tuple[int, int, Sample | Truth]] = []
     last_ns: dict[int, int] = {}
 
     async def fetch(index: int) -> bool:
         async for sample in sources[index]:
-            last = last_ns.get(index, sample.t_ns)
-            leaps = sample.t_ns > last + LEAP_NS
-            heapq.heappush(heads, (last if leaps else sample.t_ns, index, sample))
-            last_ns[index] = sample.t_ns
+            t_ns = sample.span.start_ns if isinstance(sample, Truth) else sample.t_ns
+            last = last_ns.get(index, t_ns)
+            leaps = t_ns > last + LEAP_NS
+            heapq.heappush(heads, (last if leaps else t_ns, index, sample))
+            if isinstance(sample, Sample):
+                last_ns[index] = t_ns
             return True
         return False
 

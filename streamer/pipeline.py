@@ -25,6 +25,7 @@ from streamer.types import (
     Health,
     Message,
     SourceStatus,
+    Truth,
 )
 from streamer.windows import WindowSpec
 
@@ -47,6 +48,8 @@ class Pipeline:
         self.live = any(source.live for source in sources)
         self.embeddings = Account()
         """Delivered means given to every sink; what became of it there, the sinks tell."""
+        self.truths = Account()
+        """What sources said there is to perceive; delivered means the same."""
         self.published: dict[str, int] = {}
         self.latest: dict[str, Embedding] = {}
         self.latencies = {stage: Latencies() for stage in ("wait", "encode", "closed_to_published")}
@@ -75,7 +78,7 @@ class Pipeline:
             plan.idle_ns,
         )
         kind = LiveFeed if self.live else FileFeed
-        self._feed = kind(sources, self._join, plan, self._clock, self._publish)
+        self._feed = kind(sources, self._join, plan, self._clock, self._say)
         self._ended: set[str] = set()
         self._sample_rates = Rates(self._clock.now_ns())
         self._embedding_rates = Rates(self._clock.now_ns())
@@ -136,7 +139,7 @@ class Pipeline:
         await self._feed.drain()
         for source in self._sources:
             if source.streams[0].name not in self._ended:
-                await say(self._publish, source, "offline", "stopped", self._clock)
+                await say(self._say, source, "offline", "stopped", self._clock)
 
     # -- consumer ----------------------------------------------------------------------------
 
@@ -181,10 +184,24 @@ class Pipeline:
             self.published[message.stream] = self.published.get(message.stream, 0) + 1
             self.latest[message.stream] = message
             self.latencies["closed_to_published"].add(now - ledger.closed_ns)
-        elif isinstance(message, SourceStatus) and message.why == "ended":
-            self._ended.add(message.stream)
         for sink in self.sinks:
             await sink.publish(message)
+
+    async def _say(self, message: SourceStatus | Truth) -> None:
+        """What sources say of themselves, and of the world."""
+        if isinstance(message, SourceStatus):
+            if message.why == "ended":
+                self._ended.add(message.stream)
+            await self._publish(message)
+            return
+        self.truths.produced += 1
+        try:
+            await self._publish(message)
+        except asyncio.CancelledError:
+            # A run that is stopped does not wait for a sink that takes nothing.
+            self.truths.drop("stopped")
+            raise
+        self.truths.delivered += 1
 
     # -- what is said about the run ----------------------------------------------------------
 
@@ -226,6 +243,7 @@ class Pipeline:
             },
             "fused": self.published.get("fused", 0),
             "embeddings": self.embeddings.report(),
+            "truths": self.truths.report(),
             "ticks": self.ticks.report(),
             "latency": {stage: latest.report() for stage, latest in self.latencies.items()},
         }

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 
 from streamer.errors import SourceLost
 from streamer.protocols import Clock, Source
-from streamer.types import NS_PER_S, Modality, Sample, SourceState, SourceStatus, StreamInfo
+from streamer.types import NS_PER_S, Modality, Sample, SourceState, SourceStatus, StreamInfo, Truth
 
 log = logging.getLogger(__name__)
 
@@ -57,8 +57,8 @@ Report = Callable[[SourceStatus], Awaitable[None]]
 
 async def supervised(
     source: Source, clock: Clock, report: Report, *, backoff: Backoff | None = None
-) -> AsyncGenerator[Sample, None]:
-    """The samples of `source`, reopened when it is lost, until it ends by itself.
+) -> AsyncGenerator[Sample | Truth, None]:
+    """What `source` yields, reopened when it is lost, until it ends by itself.
 
     A source that ends without an error (a file) is not reopened. States go to `report` when they
     change. Close the iterator (`contextlib.aclosing`) to stop it.
@@ -70,6 +70,10 @@ async def supervised(
         try:
             async with source.open(clock) as samples:
                 async for sample in samples:
+                    if isinstance(sample, Truth):
+                        # Says nothing about a sensor.
+                        yield sample
+                        continue
                     if states.unseen:
                         await states.seen(sample, restarts)
                         backoff.worked()

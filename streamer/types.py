@@ -24,7 +24,7 @@ Counts: TypeAlias = Mapping[str, int]
 NS_PER_S = 1_000_000_000
 
 
-def _nothing() -> Mapping[str, Any]:
+def _nothing() -> Mapping[Any, Any]:
     return MappingProxyType({})
 
 
@@ -161,6 +161,32 @@ class Window:
     quality: Quality
 
 
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """What there really was to perceive during a span, by modality: names of concepts.
+
+    Comes from a simulator or from hand-made labels, never from a model. A modality that could
+    perceive nothing of note has an empty tuple.
+    """
+
+    stream: str
+    span: Span
+    present: Mapping[Modality, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Moment:
+    """Windows of several modalities that end together, and what is known about them.
+
+    What training and evaluation are made of. `captions` are wordings that each describe the
+    moment, for binding text to pictures; `present` is the truth, for scoring only.
+    """
+
+    windows: Mapping[Modality, Window]
+    captions: tuple[str, ...] = ()
+    present: Mapping[Modality, tuple[str, ...]] = field(default_factory=_nothing)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Tick:
     """All streams' windows that end at one instant of the grid.
@@ -261,4 +287,4 @@ class Health:
     report: Mapping[str, Any]
 
 
-Message: TypeAlias = Embedding | SourceStatus | Meta | Health
+Message: TypeAlias = Embedding | Truth | SourceStatus | Meta | Health

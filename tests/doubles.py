@@ -12,7 +12,16 @@ from numpy.typing import NDArray
 from streamer.channels import Account
 from streamer.errors import SourceLost
 from streamer.protocols import Clock
-from streamer.types import Embedding, Message, Modality, Sample, SourceStatus, StreamInfo, Window
+from streamer.types import (
+    Embedding,
+    Message,
+    Modality,
+    Sample,
+    SourceStatus,
+    StreamInfo,
+    Truth,
+    Window,
+)
 
 MS = 1_000_000
 PICTURE = np.zeros((1, 1, 3), np.uint8)
@@ -31,7 +40,7 @@ class ScriptedSource:
     """
 
     stream: str
-    lives: Sequence[Sequence[Sample]]
+    lives: Sequence[Sequence[Sample | Truth]]
     live: bool = False
     hold: bool = False
     modality: Modality = "vision"
@@ -42,13 +51,13 @@ class ScriptedSource:
         return (StreamInfo(self.stream, self.modality),)
 
     @asynccontextmanager
-    async def open(self, clock: Clock) -> AsyncGenerator[AsyncIterator[Sample], None]:
+    async def open(self, clock: Clock) -> AsyncGenerator[AsyncIterator[Sample | Truth], None]:
         self.opened += 1
         yield self._play(clock, self.opened)
 
-    async def _play(self, clock: Clock, life: int) -> AsyncGenerator[Sample, None]:
+    async def _play(self, clock: Clock, life: int) -> AsyncGenerator[Sample | Truth, None]:
         for sample in self.lives[life - 1]:
-            if self.live:
+            if self.live and isinstance(sample, Sample):
                 await clock.sleep_until(sample.end_ns)
             yield sample
         if life < len(self.lives):
@@ -96,6 +105,10 @@ class Collector:
     @property
     def embeddings(self) -> list[Embedding]:
         return [m for m in self.messages if isinstance(m, Embedding)]
+
+    @property
+    def truths(self) -> list[Truth]:
+        return [m for m in self.messages if isinstance(m, Truth)]
 
     @property
     def states(self) -> list[tuple[str, str, str]]:

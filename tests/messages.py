@@ -13,6 +13,7 @@ from streamer.types import (
     SourceState,
     SourceStatus,
     Span,
+    Truth,
     Vector,
 )
 
@@ -59,6 +60,16 @@ def embedding(
         ),
         labels=labels(number) if labelled else None,
         ledger=Ledger(end_ns - 10, end_ns + 100, end_ns + 200, end_ns + 300),
+    )
+
+
+def truth(number: int = 0, *, stream: str = "truth") -> Truth:
+    """The `number`-th scene of 8 s."""
+    start_ns = T_NS + number * 8 * NS_PER_S
+    return Truth(
+        stream,
+        Span(start_ns, start_ns + 8 * NS_PER_S),
+        {"vision": ("a dog barking", "a kettle boiling"), "audio": ("a dog barking",), "imu": ()},
     )
 
 

@@ -9,7 +9,7 @@ from streamer.types import Modality, Sample
 
 async def collect(source: Source) -> list[Sample]:
     async with source.open(VirtualClock()) as samples:
-        return [sample async for sample in samples]
+        return [sample async for sample in samples if isinstance(sample, Sample)]
 
 
 def read(source: Source) -> list[Sample]:

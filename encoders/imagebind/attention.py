@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 EPS = 1e-6  # of every LayerNorm from the trunk on
+_SCORES = 1 << 21  # of attention held at once on a CPU
 
 
 class Attention(nn.Module):
@@ -31,11 +32,37 @@ class Attention(nn.Module):
         """`mask` (N, N) is added to the scores: 0 = may look, -inf = may not."""
         q, k, v = functional.linear(x, self.in_proj_weight, self.in_proj_bias).chunk(3, dim=-1)
         if self.bias_k is not None and self.bias_v is not None:
-            k = torch.cat([k, self.bias_k.expand(len(x), -1, -1)], dim=1)
-            v = torch.cat([v, self.bias_v.expand(len(x), -1, -1)], dim=1)
+            # To k's type, or autocast would make all keys and values float32.
+            k = torch.cat([k, self.bias_k.to(k.dtype).expand(len(x), -1, -1)], dim=1)
+            v = torch.cat([v, self.bias_v.to(v.dtype).expand(len(x), -1, -1)], dim=1)
         q, k, v = (t.unflatten(-1, (self.num_heads, -1)).transpose(1, 2) for t in (q, k, v))
-        seen = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
-        return self.out_proj(seen.transpose(1, 2).flatten(2))
+        attend = step_by_step if q.device.type == "cpu" and torch.is_grad_enabled() else fused
+        return self.out_proj(attend(q, k, v, mask).transpose(1, 2).flatten(2))
+
+
+def fused(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
+    """Attention (B, heads, N, width of a head) that never holds all scores."""
+    return functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+
+
+def step_by_step(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
+    """The same by hand, for training on a CPU, where the fused one is slow backwards in bf16.
+
+    Few items at a time, so that their scores stay in the processor's cache. Measured forwards and
+    backwards on one core, a block of the built-in model in bf16, fused and by hand: 50 tokens 1.1
+    and 0.1 ms an item, 229 tokens 2.4 and 1.0 ms (2.1 ms with all items at once).
+    """
+    items = max(1, _SCORES // (q.shape[1] * q.shape[2] * k.shape[2]))
+    if len(q) > items:
+        parts = zip(q.split(items), k.split(items), v.split(items), strict=True)
+        return torch.cat([step_by_step(*part, mask) for part in parts])
+    # Without autocast, which would copy all scores to float32 and back; softmax adds up in float32
+    # whatever it is given.
+    with torch.autocast(q.device.type, enabled=False):
+        scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)
+        if mask is not None:
+            scores = scores + mask.to(scores.dtype)
+        return scores.softmax(dim=-1) @ v
 
 
 class Mlp(nn.Module):

@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from safetensors import safe_open
@@ -15,7 +16,10 @@ from torch import Tensor
 
 from encoders.imagebind.config import TOWERS, Tower
 from encoders.imagebind.model import ImageBindModel
+from encoders.imagebind.trained_rows import IDS, WEIGHT, check_shapes, expand
 from streamer.errors import EncoderFailed
+
+T = TypeVar("T")
 
 _PARTS = {"preprocessors", "trunks", "heads", "postprocessors"}
 # imagebind_huge has 1311 tensors, described in 0.2 MB: room for ten times that.
@@ -37,7 +41,8 @@ def load_towers(
     Parameters are replaced by the file's, as `dtype` on `device`; scales stay float32. Where
     nothing has to change the weights are the file itself, mapped: it must then not be overwritten
     while in use (replacing it by a rename is safe). The file may hold other towers. One tower is
-    converted at a time, so that no more than one is mapped beside the finished weights.
+    converted at a time, so that no more than one is mapped beside the finished weights. Of the
+    token embedding it may hold the trained rows alone (`encoders.imagebind.trained_rows`).
 
     Raises EncoderFailed, naming file, tower and tensor, when a name is missing, unexpected, or of
     another shape, and when the file is damaged, foreign or not a plain state dict.
@@ -50,6 +55,14 @@ def load_towers(
         expected = {name: tuple(state[name].shape) for name in state if tower_of(name) == tower}
         ready = _read(path, tower, expected, dtype, torch.device(device))
         model.load_state_dict(ready, strict=False, assign=True)
+
+
+def read_metadata(path: Path) -> Mapping[str, str]:
+    """The strings in the header of a `.safetensors` file: untrusted text. A `.pth` has none.
+
+    Raises EncoderFailed when there is no such file or it is damaged or foreign.
+    """
+    return _parsed(path, {".safetensors": _metadata, ".pth": _no_metadata, ".pt": _no_metadata})
 
 
 def tower_of(name: str) -> Tower | None:
@@ -78,6 +91,8 @@ def _read(
 ) -> dict[str, Tensor]:
     """The tower's tensors as they are to be used. Opens and lets go of the file."""
     file = _open(path)
+    if IDS in file.shapes and WEIGHT in expected:
+        file = _whole_vocabulary(path, file, expected[WEIGHT], dtype)
     _check(path, tower, expected, file.shapes)
     ready: dict[str, Tensor] = {}
     for name in expected:
@@ -115,8 +130,34 @@ def _check(
             )
 
 
+def _whole_vocabulary(path: Path, file: _File, table: tuple[int, ...], dtype: torch.dtype) -> _File:
+    """The file as if it held every row of the token embedding, of shape `table`."""
+    vocabulary, width = table
+    try:
+        check_shapes(file.shapes[IDS], file.shapes.get(WEIGHT, ()), (vocabulary, width))
+    except ValueError as error:
+        raise EncoderFailed(f"{path}: tower text: {IDS}: {error}") from None
+
+    def tensor(name: str) -> Tensor:
+        found = file.tensor(name)
+        if name != WEIGHT or not found.is_floating_point():
+            return found
+        try:
+            return expand(found, file.tensor(IDS), vocabulary, dtype)
+        except ValueError as error:
+            raise EncoderFailed(f"{path}: tower text: {IDS}: {error}") from None
+
+    shapes = {name: shape for name, shape in file.shapes.items() if name != IDS}
+    return _File({**shapes, WEIGHT: table}, tensor)
+
+
 def _open(path: Path) -> _File:
     readers = {".pth": _open_pth, ".pt": _open_pth, ".safetensors": _open_safetensors}
+    return _parsed(path, readers)
+
+
+def _parsed(path: Path, readers: Mapping[str, Callable[[Path], T]]) -> T:
+    """What the reader for the file's ending makes of it; whatever it raises, one clear line."""
     if path.suffix not in readers:
         raise EncoderFailed(f"{path}: expected a .pth or .safetensors file, got {path.suffix!r}")
     try:
@@ -127,6 +168,15 @@ def _open(path: Path) -> _File:
         # Hostile or damaged bytes can make a parser raise anything; here all of it is the file's.
         first = (str(error) or type(error).__name__).splitlines()[0][:200]
         raise EncoderFailed(f"{path}: expected a {path.suffix} state dict, got: {first}") from error
+
+
+def _metadata(path: Path) -> Mapping[str, str]:
+    return safe_open(path, framework="pt", device="cpu").metadata() or {}
+
+
+def _no_metadata(path: Path) -> Mapping[str, str]:
+    del path  # what is wrong with it is told when it is loaded
+    return {}
 
 
 def _open_safetensors(path: Path) -> _File:

@@ -77,16 +77,26 @@ class ImageBindModel(nn.Module):
         leading = x.shape[: x.ndim - len(item)]
         like = self._like(tower)
         x = x.reshape(-1, *item).to(like.device, torch.long if tower == "text" else like.dtype)
-        vectors = self.modality_postprocessors[tower](self._pooled(tower, x))
+        vectors = self.modality_postprocessors[tower](self.pooled(tower, x))
         return vectors.unflatten(0, leading).mean(dim=1) if len(leading) == 2 else vectors
 
-    def _pooled(self, tower: Tower, x: Tensor) -> Tensor:
+    def pooled(self, tower: Tower, x: Tensor, kept: Tensor | None = None) -> Tensor:
+        """What `forward` gives before lengths are set, (B, out_embed_dim), for training.
+
+        Unchecked; one clip an input. Text may be cut to the longest of the batch: it is causal, so
+        what follows the end-of-text token changes nothing. Of other inputs only the patches `kept`
+        (B, k) are looked at, where given.
+        """
         before, trunk = self.modality_preprocessors[tower], self.modality_trunks[tower]
         head = self.modality_heads[tower]
         if isinstance(before, towers.TextTokens):
-            pooled = head(trunk(before(x), before.mask), x)
+            pooled = head(trunk(before(x), before.mask_of(x)), x)
         else:
-            pooled = head(trunk(before(x)))
+            tokens = before(x)
+            if kept is not None:
+                rows = kept.unsqueeze(-1).expand(-1, -1, tokens.shape[-1])
+                tokens = torch.cat([tokens[:, :1], tokens[:, 1:].gather(1, rows)], dim=1)
+            pooled = head(trunk(tokens))
         # Half precision would round the length away that normalising is about to fix.
         return pooled.to(torch.promote_types(pooled.dtype, torch.float32))
 

@@ -3,8 +3,9 @@
 import logging
 from collections.abc import Collection, Generator, Sequence
 from contextlib import contextmanager
+from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal, TypeAlias, cast
 
 import numpy as np
 import torch
@@ -16,12 +17,15 @@ from pydantic import (
     JsonValue,
     PlainValidator,
     ValidationError,
+    model_validator,
 )
 from torch import Tensor
 
+from encoders.calibration import Calibration
 from encoders.imagebind.checkpoint import load_towers
 from encoders.imagebind.config import TOWERS, ModelConfig, Tower
 from encoders.imagebind.device import DeviceChoice, PrecisionChoice, place
+from encoders.imagebind.header import Header, read_header
 from encoders.imagebind.model import ImageBindModel
 from encoders.imagebind.preprocess import audio, depth, imu, pictures, thermal
 from encoders.imagebind.preprocess.depth import DepthInput
@@ -30,13 +34,19 @@ from encoders.imagebind.preprocess.thermal import ThermalInput
 from encoders.imagebind.tokenizer import Tokenizer
 from encoders.imagebind.weights import model_hash, random_weights
 from streamer.errors import EncoderFailed
-from streamer.types import AudioBlock, ImuBlock, Modality, Window, pixels
+from streamer.types import MODALITIES, AudioBlock, ImuBlock, Modality, Window, pixels
 
 log = logging.getLogger(__name__)
 
+Model: TypeAlias = Literal["imagebind_huge"] | dict[str, JsonValue] | None
 
-def _known_model(model: object) -> str | dict[str, JsonValue]:
+RANDOM, BUILTIN = "random", "builtin"
+
+
+def _known_model(model: object) -> Model:
     """One message instead of one for each type that it might have been."""
+    if model is None:
+        return None
     if model == "imagebind_huge":
         return "imagebind_huge"
     if not isinstance(model, dict):
@@ -53,15 +63,16 @@ def _known_model(model: object) -> str | dict[str, JsonValue]:
 class ImageBindEncoder(BaseModel):
     """Which model, on what, and the conventions for inputs that were never published.
 
-    `model`: `imagebind_huge`, or the sizes of another one under the keywords of `ModelConfig`.
-    `weights`: `random` (seeded; its labels mean nothing), or a `.pth` or `.safetensors` file, of
-    which only the towers in use are read.
+    `weights`: `builtin` (the small model of the simulated world), `random` (seeded; its labels mean
+    nothing), or a `.pth` or `.safetensors` file, of which only the towers in use are read.
+    `model`: `imagebind_huge`, or the sizes of another one under the keywords of `ModelConfig`. By
+    default the sizes that the weights bring with them, and imagebind_huge if they bring none.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     kind: Literal["imagebind"] = "imagebind"
-    model: Annotated[str | dict[str, JsonValue], PlainValidator(_known_model)] = "imagebind_huge"
+    model: Annotated[Model, PlainValidator(_known_model)] = None
     weights: str = Field(min_length=1)
     seed: int = 0
     device: DeviceChoice = "auto"
@@ -70,6 +81,12 @@ class ImageBindEncoder(BaseModel):
     thermal: ThermalInput = Field(default_factory=ThermalInput)
     imu: ImuInput = Field(default_factory=ImuInput)
 
+    @model_validator(mode="after")
+    def _sizes_are_given_once(self) -> "ImageBindEncoder":
+        if self.weights == BUILTIN and self.model is not None:
+            raise ValueError("weights: builtin brings its own sizes; leave model out")
+        return self
+
     def tower(self, modality: Modality) -> Tower:
         """The tower that encodes a modality."""
         return self.thermal.tower if modality == "thermal" else modality
@@ -77,8 +94,26 @@ class ImageBindEncoder(BaseModel):
     def preflight(self) -> None:
         """Raise what `open` would raise at once, without building anything."""
         place(self.device, self.precision)
-        if self.weights != "random" and not Path(self.weights).is_file():
-            raise EncoderFailed(f"encoder.weights: {self.weights}: no such file")
+        with self._file() as path:
+            if path is not None:
+                read_header(path)
+
+    @contextmanager
+    def _file(self) -> Generator[Path | None, None, None]:
+        """The file of weights, while it is needed; None for random ones."""
+        if self.weights == RANDOM:
+            yield None
+        elif self.weights == BUILTIN:
+            packaged = files("encoders").joinpath("assets", "builtin.safetensors")
+            if not packaged.is_file():
+                raise EncoderFailed(f"encoder.weights: builtin: no such file: {packaged}")
+            with as_file(packaged) as path:
+                yield path
+        else:
+            path = Path(self.weights)
+            if not path.is_file():
+                raise EncoderFailed(f"encoder.weights: {self.weights}: no such file")
+            yield path
 
     @contextmanager
     def open(
@@ -93,25 +128,50 @@ class ImageBindEncoder(BaseModel):
             chosen.add("text")
         where = place(self.device, self.precision)
         log.info("encoder on %s", where.reason)
-        sizes = {} if isinstance(self.model, str) else self.model
-        with torch.device("meta"):
-            model = ImageBindModel([tower for tower in TOWERS if tower in chosen], **sizes)
-        model.eval()
-        if self.weights == "random":
-            random_weights(model, self.seed, dtype=where.dtype, device=where.device)
-            log.warning("weights: random (seed %d): vectors and labels mean NOTHING", self.seed)
-        else:
-            load_towers(model, Path(self.weights), dtype=where.dtype, device=where.device)
-        yield ImageBind(self, model)
+        with self._file() as path:
+            header = Header() if path is None else read_header(path)
+            with torch.device("meta"):
+                model = ImageBindModel([t for t in TOWERS if t in chosen], **self._sizes(header))
+            model.eval()
+            if path is None:
+                random_weights(model, self.seed, dtype=where.dtype, device=where.device)
+                log.warning("weights: random (seed %d): vectors and labels mean NOTHING", self.seed)
+            else:
+                load_towers(model, path, dtype=where.dtype, device=where.device)
+            yield ImageBind(self, model, self._calibration(header))
+
+    def _sizes(self, header: Header) -> dict[str, Any]:
+        if isinstance(self.model, dict):
+            return self.model
+        if self.model is None and header.sizes is not None:
+            return header.sizes.model_dump()
+        return {}
+
+    def _calibration(self, header: Header) -> Calibration | None:
+        """The file's, without modalities that do not go through the tower it was fitted for."""
+        if header.calibration is None:
+            return None
+        return header.calibration.only([m for m in MODALITIES if self.tower(m) == m])
 
 
 class ImageBind:
-    """An opened model. Windows of one modality go through its tower as one batch."""
+    """An opened model. Windows of one modality go through its tower as one batch.
 
-    def __init__(self, settings: ImageBindEncoder, model: ImageBindModel) -> None:
-        self.name = settings.model if isinstance(settings.model, str) else "imagebind_custom"
+    `calibration` is what its file of weights carries, where it carries one.
+    """
+
+    def __init__(
+        self,
+        settings: ImageBindEncoder,
+        model: ImageBindModel,
+        calibration: Calibration | None = None,
+    ) -> None:
+        huge = model.config == ModelConfig()
+        sizes = "imagebind_huge" if huge else "imagebind_custom"
+        self.name = BUILTIN if settings.weights == BUILTIN else sizes
         self.hash = model_hash(model)
         self.dim = model.config.out_embed_dim
+        self.calibration = calibration
         self._settings = settings
         self._model = model
         self._tokenizer = Tokenizer(model.config.context_length)

@@ -43,6 +43,9 @@ class Stem(nn.Module):
         self.norm_layer = norm_layer
 
     def forward(self, x: Tensor) -> Tensor:
+        if x.device.type == "cpu" and torch.is_grad_enabled():
+            # Training on a CPU: one product over the patches is faster backwards in bf16.
+            return self.norm_layer(functional.linear(patches_of(self, x), patch_weight(self)))
         return self.norm_layer(self.proj(x).flatten(2).transpose(1, 2))
 
 
@@ -56,8 +59,32 @@ class ImuStem(nn.Module):
         self.norm_layer = nn.LayerNorm(width)
 
     def forward(self, x: Tensor) -> Tensor:
-        patches = x.unfold(-1, self.kernel, self.kernel).transpose(1, 2).flatten(2)
-        return self.norm_layer(self.proj(patches))
+        return self.norm_layer(self.proj(patches_of(self, x)))
+
+
+def patches_of(stem: "Stem | ImuStem", x: Tensor) -> Tensor:
+    """The patches that a stem projects, each as one row: (B, N, channels x kernel)."""
+    if isinstance(stem, ImuStem):
+        return x.unfold(-1, stem.kernel, stem.kernel).transpose(1, 2).flatten(2)
+    if isinstance(stem.proj, nn.Sequential):
+        x = stem.proj[0](x)
+    kernel, stride = _conv(stem).kernel_size, _conv(stem).stride
+    axes = len(kernel)
+    for axis in range(axes):
+        x = x.unfold(2 + axis, kernel[axis], stride[axis])
+    in_order = x.permute(0, *range(2, 2 + axes), 1, *range(2 + axes, 2 + 2 * axes))
+    return in_order.flatten(1 + axes).flatten(1, axes)
+
+
+def patch_weight(stem: "Stem | ImuStem") -> Tensor:
+    """The weight that projects a row of `patches_of`, (width, channels x kernel): a view."""
+    return stem.proj.weight if isinstance(stem, ImuStem) else _conv(stem).weight.flatten(1)
+
+
+def _conv(stem: "Stem") -> nn.Conv2d | nn.Conv3d:
+    conv = stem.proj[-1] if isinstance(stem.proj, nn.Sequential) else stem.proj
+    assert isinstance(conv, nn.Conv2d | nn.Conv3d)  # noqa: S101 - what _stem builds
+    return conv
 
 
 class Positions(nn.Module):
@@ -108,7 +135,11 @@ class TextTokens(nn.Module):
         self.token_embedding = nn.Embedding(config.vocab_size, width)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        return self.token_embedding(tokens) + self.pos_embed
+        """Tokens (B, n) with n up to the context length; what follows an end is never read."""
+        return self.token_embedding(tokens) + self.pos_embed[:, : tokens.shape[1]]
+
+    def mask_of(self, tokens: Tensor) -> Tensor:
+        return self.mask[: tokens.shape[1], : tokens.shape[1]]
 
 
 class FirstToken(nn.Module):

@@ -21,6 +21,7 @@ from sinks.wire.reports import (
     MetaReport,
     SourceReport,
     StatusReport,
+    TruthReport,
     decode,
 )
 from sinks.wire.topics import Topics
@@ -28,7 +29,7 @@ from sinks.wire.topics import Topics
 log = logging.getLogger(__name__)
 
 Content: TypeAlias = (
-    Received | LabelReport | StatusReport | SourceReport | MetaReport | HealthReport
+    Received | LabelReport | TruthReport | StatusReport | SourceReport | MetaReport | HealthReport
 )
 
 _PLAIN: dict[tuple[str, ...], type[StatusReport | MetaReport | HealthReport]] = {
@@ -118,7 +119,7 @@ class Subscriber:
         return Heard(topic, levels[depth - 1], content, bool(message.retain))
 
     def _repeated(self, topic: str, content: Content) -> bool:
-        if not isinstance(content, Received | LabelReport | HealthReport):
+        if not isinstance(content, Received | LabelReport | TruthReport | HealthReport):
             return False
         continuity = self.continuity.setdefault(topic, Continuity())
         return continuity.see(content.sid, content.seq) == "duplicate"
@@ -131,6 +132,8 @@ def _decode(levels: tuple[str, ...], payload: bytes) -> Content | None:
             return decode_embedding(payload)
         case ("label", *_):
             return decode(LabelReport, payload)
+        case ("truth", _):
+            return decode(TruthReport, payload)
         case ("source", _, "status"):
             return decode(SourceReport, payload)
         case _:

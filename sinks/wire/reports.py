@@ -1,4 +1,4 @@
-"""The JSON messages: labels, status, source status, meta and health. Pure functions.
+"""The JSON messages: labels, truth, status, source status, meta and health. Pure functions.
 
 Times are integer microseconds since the Unix epoch; no number is NaN or infinite. A field that
 does not apply is left out.
@@ -27,7 +27,7 @@ from sinks.wire.bounds import (
 )
 from sinks.wire.embedding import JSON_TYPE, Body, said
 from sinks.wire.vectors import Dtype, check_unit
-from streamer.types import Embedding, Health, Labels, Meta, SourceStatus
+from streamer.types import Embedding, Health, Labels, Meta, Modality, SourceStatus, Truth
 
 State = Literal["online", "degraded", "offline"]
 ReportT = TypeVar("ReportT", bound=Wire)
@@ -56,6 +56,17 @@ class LabelReport(Wire):
     calibrated: bool
     none: float | None = None
     top: Annotated[list[Score], Field(max_length=4096)]
+
+
+class TruthReport(Wire):
+    v: Version
+    sid: Name
+    seq: Count
+    t0: Us
+    t1: Us
+    tp: Us
+    s: Name
+    present: dict[Modality, Annotated[list[Text], Field(max_length=4096)]]
 
 
 class StatusReport(Wire):
@@ -172,6 +183,20 @@ def encode_labels(
             "calibrated": labels.calibrated,
             **({} if labels.none is None else {"none": round(labels.none, 6)}),
             "top": scores,
+        }
+    )
+
+
+def encode_truth(truth: Truth, *, sid: str, seq: int) -> Body:
+    return _json(
+        {
+            "v": FORMAT,
+            "sid": sid,
+            "seq": seq,
+            "t0": truth.span.start_ns // 1000,
+            "t1": truth.span.end_ns // 1000,
+            "s": truth.stream,
+            "present": {modality: list(names) for modality, names in truth.present.items()},
         }
     )
 

@@ -14,14 +14,16 @@ from sinks.wire.reports import (
     encode_meta,
     encode_source,
     encode_status,
+    encode_truth,
 )
 from sinks.wire.topics import Topics
 from sinks.wire.vectors import Dtype
-from streamer.types import NS_PER_S, Embedding, Health, Message, Meta, SourceStatus
+from streamer.types import NS_PER_S, Embedding, Health, Message, Meta, SourceStatus, Truth
 from streamer.version import __version__
 
 EMBEDDING_EXPIRY_WINDOWS = 3
 LABEL_EXPIRY_S = 60
+TRUTH_EXPIRY_S = 60
 HEALTH_EXPIRY_S = 15
 
 
@@ -30,7 +32,7 @@ class Draft:
     """A message for one topic, ready but for the time of its publishing.
 
     `expiry_s` is how long the broker should keep it for a subscriber that is away. `stale_s` is
-    how long it is worth sending at all; labels always are, since they tell what happened.
+    how long it is worth sending at all; labels and truth always are, since they tell what happened.
     `retain` marks the state of something: only the newest on a topic counts.
     """
 
@@ -79,6 +81,8 @@ class Session:
         match message:
             case Embedding():
                 return self._embedding(message)
+            case Truth():
+                return [self._truth(message)]
             case SourceStatus():
                 return [self._source(message)]
             case Meta():
@@ -118,6 +122,12 @@ class Session:
             self._next(topic)
             drafts.append(self._passing(topic, body, 1, LABEL_EXPIRY_S, math.inf))
         return drafts
+
+    def _truth(self, truth: Truth) -> Draft:
+        # Acknowledged, as labels are: what they are scored against must not be lost before them.
+        topic = self.topics.truth(truth.stream)
+        body = encode_truth(truth, sid=self.sid, seq=self._next(topic))
+        return self._passing(topic, body, 1, TRUTH_EXPIRY_S, math.inf)
 
     def _source(self, status: SourceStatus) -> Draft:
         if status.state == "online" or status.why in ("ended", "stopped"):

@@ -72,6 +72,9 @@ class Topics:
     def source_status(self, stream: str) -> str:
         return f"{self.root}/source/{check_level(stream)}/status"
 
+    def truth(self, stream: str) -> str:
+        return f"{self.root}/truth/{check_level(stream)}"
+
     def embedding(self, modality: str, stream: str) -> str:
         return f"{self.root}/embedding/{_place(modality, stream)}"
 

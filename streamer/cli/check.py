@@ -17,7 +17,7 @@ from streamer.cli.session import preflight
 from streamer.clock import SystemClock
 from streamer.errors import SourceLost
 from streamer.protocols import Source
-from streamer.types import NS_PER_S, AudioBlock, ImuBlock, Sample, pixels
+from streamer.types import NS_PER_S, AudioBlock, ImuBlock, Sample, Truth, pixels
 
 
 def check(
@@ -117,6 +117,8 @@ async def _look_at(source: Source, seconds: float) -> list[Look]:
     async def read() -> None:
         async with source.open(clock) as samples:
             async for sample in samples:
+                if isinstance(sample, Truth):
+                    continue
                 look = looks[sample.stream]
                 look.add(sample)
                 if not source.live and all(

@@ -1,10 +1,9 @@
 """`streamer embed`: vectors and labels of files, without a broker."""
 
-import asyncio
 import json
+import logging
 import sys
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, TextIO
 
@@ -14,20 +13,14 @@ from rich.progress import Progress
 from safetensors.numpy import save_file
 
 from configs.load import load
-from configs.schema import RunConfig, Windows
-from sources.encodings import Colour
-from sources.epoch import DEFAULT_START, to_ns
-from sources.media.probe import probe
-from sources.media.source import Media, MediaStreams
-from sources.pictures import Pictures
+from encoders.imagebind.runtime import ImageBindEncoder
+from streamer.cli.files import embeddings_of, file_plan, modalities_of, source_of, start_ns
 from streamer.cli.output import Json, Overrides, console, emit, one_line_errors, say_logs, say_lost
 from streamer.cli.session import make_labeler, preflight
-from streamer.encoding import Labeler
 from streamer.errors import ConfigError
-from streamer.pipeline import Pipeline
-from streamer.plan import Plan
-from streamer.protocols import OpenEncoder, Source
-from streamer.types import NS_PER_S, Embedding, Message, Modality
+from streamer.types import NS_PER_S, Embedding
+
+log = logging.getLogger(__name__)
 
 
 def embed(
@@ -56,11 +49,16 @@ def embed(
     with one_line_errors("embed", as_json=as_json):
         kind = _kind(output)
         settings = load(config, overrides or ())
+        if isinstance(settings.encoder, ImageBindEncoder) and settings.encoder.weights == "builtin":
+            log.warning(
+                "the built-in model knows the simulated world and nothing else: these files"
+            )
+            log.warning("need other weights, such as --set encoder.weights=imagebind_huge.pth")
         still_s = settings.windows.length_s.vision
         preflight(settings.model_copy(update={"sources": (), "sinks": ()}))
-        sources = {path: _source(path, still_s) for path in files}
-        modalities = _modalities(sources.values())
-        plan = settings.model_copy(update={"windows": _windows(settings, hop)}).plan()
+        sources = {path: source_of(path, still_s) for path in files}
+        modalities = modalities_of(sources.values())
+        plan = file_plan(settings, hop)
         records: list[dict[str, Any]] = []
         lost: list[str] = []
         with (
@@ -69,10 +67,8 @@ def embed(
         ):
             labeler, _ = make_labeler(settings, encoder, modalities)
             for path in progress.track(files, description="embedding"):
-                found = asyncio.run(_embed(sources[path], plan, encoder, labeler))
-                records += [
-                    _record(path, embedding, _start_ns(sources[path])) for embedding in found
-                ]
+                found = embeddings_of(sources[path], plan, encoder, labeler)
+                records += [_record(path, each, start_ns(sources[path])) for each in found]
                 if not found:
                     lost.append(f"{path}: no window was full enough; try a smaller --hop")
         _write(records, output, kind)
@@ -97,65 +93,12 @@ def _kind(output: Path | None) -> str:
     return output.suffix
 
 
-def _source(path: Path, still_s: float) -> Source:
-    contents = probe(path)
-    if contents.kind == "picture":
-        # One sample that stands for one window.
-        length_ns = round(still_s * NS_PER_S)
-        return Pictures(
-            path=path,
-            stream="vision",
-            encoding=Colour(),
-            hold_s=still_s,
-            rate_hz=1 / still_s,
-            start=to_ns(DEFAULT_START) // length_ns * length_ns,
-        )
-    named: dict[Modality, str] = {modality: modality for modality in contents.durations_s}
-    return Media(path=path, streams=MediaStreams.model_validate(named))
-
-
-def _modalities(sources: Iterable[Source]) -> frozenset[Modality]:
-    return frozenset(info.modality for source in sources for info in source.streams)
-
-
-def _windows(settings: RunConfig, hop_s: float) -> Windows:
-    return settings.windows.model_copy(update={"hop_s": hop_s})
-
-
-class _Kept:
-    """A sink that keeps the embeddings of one file."""
-
-    def __init__(self) -> None:
-        self.embeddings: list[Embedding] = []
-
-    async def publish(self, message: Message) -> None:
-        if isinstance(message, Embedding) and message.modality != "fused":
-            self.embeddings.append(message)
-
-    def report(self) -> dict[str, Any]:
-        return {}
-
-
-async def _embed(
-    source: Source, plan: Plan, encoder: OpenEncoder, labeler: Labeler | None
-) -> list[Embedding]:
-    kept = _Kept()
-    if isinstance(source, Pictures):
-        plan = replace(plan, hop_ns=plan.lengths_ns["vision"])
-    await Pipeline(plan, [source], encoder, [kept], labeler=labeler).run(asyncio.Event())
-    return kept.embeddings
-
-
-def _start_ns(source: Source) -> int:
-    return to_ns(source.start) if isinstance(source, Pictures) else to_ns(DEFAULT_START)
-
-
-def _record(path: Path, embedding: Embedding, start_ns: int) -> dict[str, Any]:
+def _record(path: Path, embedding: Embedding, zero_ns: int) -> dict[str, Any]:
     record: dict[str, Any] = {
         "file": str(path),
         "modality": embedding.modality,
-        "t0_s": (embedding.span.start_ns - start_ns) / NS_PER_S,
-        "t1_s": (embedding.span.end_ns - start_ns) / NS_PER_S,
+        "t0_s": (embedding.span.start_ns - zero_ns) / NS_PER_S,
+        "t1_s": (embedding.span.end_ns - zero_ns) / NS_PER_S,
         "model": embedding.model,
         "vector": [float(x) for x in embedding.vector],
     }

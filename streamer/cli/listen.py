@@ -14,7 +14,7 @@ from configs.load import load
 from sinks.mqtt.sink import MqttSink
 from sinks.mqtt.subscribe import Heard, Subscriber
 from sinks.wire.embedding import Received
-from sinks.wire.reports import LabelReport, SourceReport, StatusReport
+from sinks.wire.reports import LabelReport, SourceReport, StatusReport, TruthReport
 from sinks.wire.topics import Topics
 from streamer.cli.labels import UNCALIBRATED, best
 from streamer.cli.output import Json, Overrides, emit, live_view, one_line_errors, say_logs
@@ -98,6 +98,7 @@ class _Row:
     delay_ms: float = 0.0
     coverage: float = 0.0
     label: str = ""
+    calibrated: bool = True
     state: str = ""
 
     @property
@@ -106,12 +107,21 @@ class _Row:
         return (self.received - 1) * NS_PER_S / span_ns if span_ns > 0 else 0.0
 
 
+@dataclass(slots=True)
+class _TruthRow:
+    """What there was to perceive, as the newest truth of one robot says."""
+
+    received: int = 0
+    names: str = ""
+
+
 class _View:
     """What the table shows; knows messages, not the network."""
 
     def __init__(self, clock: Clock) -> None:
         self.embeddings = 0
         self.rows: dict[tuple[str, str], _Row] = {}
+        self.truths: dict[tuple[str, str], _TruthRow] = {}
         self.robots: dict[str, str] = {}
         self._clock = clock
 
@@ -120,7 +130,12 @@ class _View:
         if isinstance(content, Received):
             self._embedding(heard.robot, content)
         elif isinstance(content, LabelReport):
-            self._row(heard.robot, content.s).label = _best(content)
+            row = self._row(heard.robot, content.s)
+            row.label, row.calibrated = _best(content), content.calibrated
+        elif isinstance(content, TruthReport):
+            truth = self.truths.setdefault((heard.robot, content.s), _TruthRow())
+            truth.received += 1
+            truth.names = _names(content)
         elif isinstance(content, SourceReport):
             why = f": {content.why}" if content.why else ""
             self._row(heard.robot, content.s).state = content.state + why
@@ -145,7 +160,7 @@ class _View:
         table = Table(
             title=said or "nobody heard yet",
             title_justify="left",
-            caption=UNCALIBRATED if self.rows else None,
+            caption=None if all(row.calibrated for row in self.rows.values()) else UNCALIBRATED,
         )
         for name in ("stream", "label"):
             table.add_column(name, no_wrap=True)
@@ -162,12 +177,21 @@ class _View:
                 f"{row.coverage:.0%}",
                 Text(row.state),
             )
+        for (robot, stream), truth in sorted(self.truths.items()):
+            told = f"{robot}/{stream}", Text(truth.names), str(truth.received)
+            table.add_row(*told, "", "", "", "ground truth")
         return table
 
 
 def _best(report: LabelReport) -> str:
     names = [score.l for score in report.top]
     return best([s.p for s in report.top], names, report.none, calibrated=report.calibrated)
+
+
+def _names(report: TruthReport) -> str:
+    """What any modality could perceive, each once."""
+    names = dict.fromkeys(name for present in report.present.values() for name in present)
+    return ", ".join(names) or "nothing"
 
 
 def _report(subscriber: Subscriber, view: _View) -> dict[str, Any]:
@@ -190,5 +214,8 @@ def _report(subscriber: Subscriber, view: _View) -> dict[str, Any]:
                 "label": row.label,
             }
             for (robot, stream), row in sorted(view.rows.items())
+        },
+        "truths": {
+            f"{r}/{stream}": row.received for (r, stream), row in sorted(view.truths.items())
         },
     }

@@ -5,9 +5,12 @@ from typing import Annotated
 import typer
 
 from streamer.cli.check import check
+from streamer.cli.demo import demo
 from streamer.cli.embed import embed
+from streamer.cli.eval import evaluate
 from streamer.cli.listen import listen
 from streamer.cli.run import run
+from streamer.cli.train import train
 from streamer.version import __version__
 
 app = typer.Typer(
@@ -31,9 +34,10 @@ def main(
 ) -> None:
     """Sensors in, vectors of one shared space and zero-shot labels out, over MQTT.
 
-    Start with `streamer run demo` in one terminal and `streamer listen` in another.
+    Start with `streamer demo` in one terminal and `streamer listen` in another.
     """
 
 
-for verb in (run, check, embed, listen):
+for verb in (demo, run, check, embed, listen, train):
     app.command()(verb)
+app.command("eval")(evaluate)

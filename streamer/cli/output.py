@@ -5,10 +5,10 @@ import logging
 import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
-from rich.console import Console, RichCast
+from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.markup import escape
 
@@ -25,12 +25,20 @@ Overrides = Annotated[
 ]
 
 
+class _Stderr(logging.StreamHandler[TextIO]):
+    """Writes to what stderr is now: a live view puts lines above itself in place of it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.stream = sys.stderr
+        super().emit(record)
+
+
 def say_logs(verbose: bool = False) -> None:
     """Log lines of the program go to stderr."""
     logging.basicConfig(
         level=logging.DEBUG if verbose else logging.INFO,
         format="%(levelname)s %(name)s: %(message)s",
-        stream=sys.stderr,
+        handlers=[_Stderr()],
         force=True,
     )
 
@@ -48,13 +56,13 @@ def emit(report: dict[str, Any]) -> None:
 
 
 @contextmanager
-def live_view() -> Generator[Callable[[RichCast], None], None, None]:
+def live_view() -> Generator[Callable[[RenderableType], None], None, None]:
     """Show something that changes: live on a terminal, else once at the end if all went well."""
     if console.is_terminal:
         with Live(console=console, refresh_per_second=4) as live:
             yield live.update
         return
-    shown: list[RichCast] = []
+    shown: list[RenderableType] = []
     yield shown.append
     console.print(*shown)
 

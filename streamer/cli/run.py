@@ -90,6 +90,8 @@ def losses(report: dict[str, Any]) -> list[str]:
                 lost.append(f"stream {name}: {count} samples ({cause})")
     for cause, count in report["embeddings"]["dropped"].items():
         lost.append(f"{count} embeddings ({cause})")
+    for cause, count in report["truths"]["dropped"].items():
+        lost.append(f"{count} truths ({cause})")
     for sink in report["sinks"]:
         for cause, count in sink["dropped"].items():
             # A state that a newer one replaced before it was sent is no loss.

@@ -6,15 +6,17 @@ import os
 import signal
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AsyncExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from configs.load import label_set
-from configs.schema import RunConfig
+from configs.schema import LabelSets, RunConfig
 from encoders import zeroshot
-from encoders.imagebind.runtime import ImageBindEncoder
+from encoders.calibration import Calibration
+from encoders.imagebind.runtime import ImageBind, ImageBindEncoder
 from sinks.jsonl import JsonlSink
 from streamer.clock import SystemClock
 from streamer.encoding import Labeler
@@ -39,7 +41,7 @@ def make_labeler(
     labels = config.labels
     if not labels:
         return None, ""
-    names = {modality: labels.name_for(modality) for modality in modalities}
+    names: dict[Modality, str] = {m: labels.name_for(m) for m in modalities}
     sets = {name: label_set(name) for name in set(names.values())}
     classes: dict[str, NDArray[np.float32]] = {}
     for name, each in sets.items():
@@ -47,15 +49,46 @@ def make_labeler(
         log.info("label set %s: %d labels, %d prompts to encode", name, len(each.labels), prompts)
         classes[name] = zeroshot.class_vectors(encoder.text, each)
 
+    calibration = encoder.calibration if isinstance(encoder, ImageBind) else None
+    scales = {m: scale(config, calibration, m, sets[name].hash) for m, name in names.items()}
+
     def label(modality: Modality, vector: Vector) -> Labels:
-        name = names[modality]
-        threshold = labels.none_below.get(modality)
-        scores = zeroshot.score(
-            vector[None], classes[name], config.temperature(modality), threshold
-        )
-        return zeroshot.labels(scores, sets[name])[0]
+        name, how = names[modality], scales[modality]
+        scores = zeroshot.score(vector[None], classes[name], how.temperature, how.none_below)
+        return zeroshot.labels(scores, sets[name], how.calibrated)[0]
 
     return label, "+".join(sorted(each.hash for each in sets.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How the cosines of one modality become probabilities."""
+
+    temperature: float
+    none_below: float | None
+    calibrated: bool
+
+
+def scale(
+    config: RunConfig, calibration: Calibration | None, modality: Modality, set_hash: str
+) -> Scale:
+    """What the configuration says, else what was fitted for this label set, else the defaults.
+
+    Probabilities count as calibrated only when every number behind them was fitted.
+    """
+    labels = config.labels or LabelSets()
+    temperature, none_below = labels.temperatures.get(modality), labels.none_below.get(modality)
+    if (
+        temperature is not None
+        or calibration is None
+        or calibration.set != set_hash
+        or modality not in calibration.temperatures
+    ):
+        return Scale(config.temperature(modality), none_below, calibrated=False)
+    fitted = calibration.temperatures[modality]
+    if none_below is not None:
+        return Scale(fitted, none_below, calibrated=False)
+    return Scale(fitted, calibration.none_below.get(modality), calibrated=True)
 
 
 def preflight(config: RunConfig) -> None:
@@ -82,11 +115,13 @@ async def run(
     *,
     seconds: float | None = None,
     watch: Watch | None = None,
+    beside: Sequence[OpenSink] = (),
 ) -> dict[str, Any]:
     """Run `config` until its sources end, `seconds` have passed or a signal asks to stop.
 
     Returns the report of the run: counts, latencies and losses by cause, of the engine and of
-    every sink. `watch` gets the pipeline before it starts, to show progress.
+    every sink. `watch` gets the pipeline before it starts, to show progress; the sinks `beside`
+    those of the configuration get the same messages, and are not reported.
     """
     clock = SystemClock()
     started_ns, cpu_s = clock.now_ns(), cpu_seconds()
@@ -99,7 +134,8 @@ async def run(
             await stack.enter_async_context(sink.open(clock, lossless=not config.live))
             for sink in config.sinks
         ]
-        pipeline = Pipeline(plan, config.sources, encoder, sinks, labeler=labeler, clock=clock)
+        everyone = [*sinks, *beside]
+        pipeline = Pipeline(plan, config.sources, encoder, everyone, labeler=labeler, clock=clock)
         meta = Meta(
             model=encoder.name,
             model_hash=encoder.hash,
@@ -110,7 +146,7 @@ async def run(
             label_set_hash=set_hash,
             clock="host" if config.live else "file",
         )
-        for sink in sinks:
+        for sink in everyone:
             await sink.publish(meta)
         if watch is not None:
             watch(pipeline)

@@ -16,14 +16,16 @@ from sources.demo_clip import make_clip
 from tests.e2e.command import flags, started, streamer
 from tests.mosquitto import Mosquitto, free_port
 
-
-def demo(*overrides: str) -> list[str]:
-    """The demo on a port of its own."""
-    return ["demo", *flags([f"sinks.0.port={free_port()}", *overrides])]
+CLIP = str(Path(__file__).with_name("clip.yaml"))
 
 
-def test_the_demo_runs_and_reports() -> None:
-    result = streamer("run", *demo(), "--json")
+def clip_run(*overrides: str) -> list[str]:
+    """A run from a file on a port of its own."""
+    return [CLIP, *flags([f"sinks.0.port={free_port()}", *overrides])]
+
+
+def test_a_run_from_a_file_ends_and_reports() -> None:
+    result = streamer("run", *clip_run(), "--json")
     assert result.code == 0, result.err
     report = result.report
     assert report["ok"]
@@ -41,8 +43,8 @@ def test_the_demo_runs_and_reports() -> None:
     assert len(result.out.splitlines()) == 1
 
 
-def test_listen_hears_the_demo_whole() -> None:
-    at = demo()
+def test_listen_hears_a_run_whole() -> None:
+    at = clip_run()
     listening = started("listen", *at, "--count", "71", "--seconds", "90", "--json")
     ran = streamer("run", *at)
     out, err = listening.communicate(timeout=100)
@@ -56,14 +58,14 @@ def test_listen_hears_the_demo_whole() -> None:
 
 
 def test_listen_to_nobody_is_a_failure_that_says_why() -> None:
-    result = streamer("listen", *demo(), "--seconds", "1", "--json")
+    result = streamer("listen", *clip_run(), "--seconds", "1", "--json")
     assert result.code == 1
     assert not result.report["ok"]
     assert "refused" in result.report["why"].lower()
 
 
 def test_check_says_rates_and_topics() -> None:
-    result = streamer("check", "demo", "--json")
+    result = streamer("check", CLIP, "--json")
     assert result.code == 0, result.err
     report = result.report
     assert report["streams"]["camera"]["rate_hz"] == 25
@@ -84,7 +86,7 @@ def test_a_run_from_files_waits_for_a_broker_that_comes_late(tmp_path: Path) -> 
     broker = Mosquitto(tmp_path)
     sink = f"sinks.0={{kind: mqtt, robot: late, port: {broker.port}}}"
     at = flags([sink, "encoder={kind: noop}"])
-    running = started("run", "demo", *at, "--json")
+    running = started("run", CLIP, *at, "--json")
     try:
         assert running.stderr is not None
         for line in running.stderr:
@@ -117,7 +119,7 @@ def test_a_run_from_files_waits_for_a_broker_that_comes_late(tmp_path: Path) -> 
 def test_what_cannot_work_is_found_before_anything_is_loaded(
     command: str, override: str, message: str
 ) -> None:
-    result = streamer(command, "demo", "--set", override, "--json")
+    result = streamer(command, CLIP, "--set", override, "--json")
     assert result.code in (1, 2)
     assert result.err.startswith(f"error: {message}")
     assert len(result.err.splitlines()) == 1
@@ -135,15 +137,15 @@ def test_a_run_that_cannot_read_its_file_is_one_line() -> None:
     assert "Traceback" not in result.err
 
 
-@pytest.mark.parametrize("command", ["run", "check", "embed", "listen"])
+@pytest.mark.parametrize("command", ["demo", "run", "check", "embed", "listen"])
 def test_a_typo_is_one_line_and_status_2(command: str) -> None:
-    where = ["README.md", "--config", "demo"] if command == "embed" else ["demo"]
+    where = {"embed": ["README.md", "--config", "demo"], "demo": []}.get(command, ["demo"])
     result = streamer(command, *where, "--set", "sinks.0.prot=1")
     assert result.code == 2
     assert result.err == "error: sinks.0.mqtt.prot: Extra inputs are not permitted\n"
 
 
-@pytest.mark.parametrize("command", ["", "run", "check", "embed", "listen"])
+@pytest.mark.parametrize("command", ["", "demo", "run", "check", "embed", "listen"])
 def test_help_teaches(command: str) -> None:
     result = streamer(*[command] if command else [], "--help")
     assert result.code == 0
@@ -156,7 +158,8 @@ def test_embed_gives_unit_vectors_of_pictures_sound_and_video(tmp_path: Path) ->
     still = tmp_path / "still.png"
     subprocess_png(still)
     lines = tmp_path / "out.jsonl"
-    result = streamer("embed", str(clip), str(still), "-o", str(lines), "--json")
+    of = [str(clip), str(still), "--config", CLIP]
+    result = streamer("embed", *of, "-o", str(lines), "--json")
     assert result.code == 0, result.err
     records = [json.loads(line) for line in lines.read_text().splitlines()]
     found = [(Path(r["file"]).name, r["modality"], r["t0_s"], r["t1_s"]) for r in records]
@@ -173,7 +176,7 @@ def test_embed_gives_unit_vectors_of_pictures_sound_and_video(tmp_path: Path) ->
     assert result.report["vectors"] == 5
 
     matrix = tmp_path / "out.safetensors"
-    again = streamer("embed", str(clip), str(still), "-o", str(matrix))
+    again = streamer("embed", *of, "-o", str(matrix))
     assert again.code == 0, again.err
     vectors = load_file(matrix)["vectors"]
     assert vectors == pytest.approx(np.array([r["vector"] for r in records]), abs=1e-6)

@@ -13,7 +13,7 @@ from sinks.wire.embedding import decode_embedding
 from streamer.clock import SystemClock, VirtualClock
 from streamer.types import Embedding, Health
 from tests.collector import collecting, eventually
-from tests.messages import META, T_NS, embedding, source_status
+from tests.messages import META, T_NS, embedding, source_status, truth
 from tests.mosquitto import mosquitto
 
 ROOT = "streamer/v1/robot"
@@ -26,10 +26,11 @@ async def test_every_kind_of_message_arrives_once_on_its_topic(tmp_path: Path) -
             await sink.publish(source_status())
             for number in range(3):
                 await sink.publish(embedding(number, labelled=True))
+            await sink.publish(truth())
             await sink.publish(Health(T_NS, {"fps": float("nan")}))
         await heard.until(lambda: len(heard.on("/status")) >= 3)
     report = sink.report()
-    assert report["produced"] == report["delivered"] == 3 + 6
+    assert report["produced"] == report["delivered"] == 3 + 6 + 1
     assert (report["dropped"], report["pending"]) == ({}, 0)
 
     states = [json.loads(m.payload)["state"] for m in heard.on(f"{ROOT}/status")]
@@ -40,6 +41,9 @@ async def test_every_kind_of_message_arrives_once_on_its_topic(tmp_path: Path) -
     assert json.loads(source.payload)["state"] == "online"
     (health,) = heard.on(f"{ROOT}/health")
     assert json.loads(health.payload)["report"] == {"fps": None}
+    (told,) = heard.on(f"{ROOT}/truth/truth")
+    assert json.loads(told.payload)["present"]["audio"] == ["a dog barking"]
+    assert told.qos == 1
     vectors = heard.on(f"{ROOT}/embedding/vision/cam")
     scores = heard.on(f"{ROOT}/label/vision/cam")
     assert [cbor2.loads(m.payload)["seq"] for m in vectors] == [0, 1, 2]

@@ -15,7 +15,7 @@ from streamer.errors import EncoderFailed, SourceLost
 from streamer.pipeline import Pipeline
 from streamer.plan import Plan
 from streamer.protocols import Clock, OpenEncoder, Source
-from streamer.types import NS_PER_S, Health, Message, Sample, Window
+from streamer.types import NS_PER_S, Health, Message, Sample, Truth, Window
 from tests.doubles import MS, Collector, GatedEncoder, ScriptedSource, frame
 
 PLAN = Plan(
@@ -103,7 +103,7 @@ async def test_a_file_that_starts_much_later_holds_nobody_up() -> None:
     published: list[int] = []
 
     class Early(ScriptedSource):
-        async def _play(self, clock: Clock, life: int) -> AsyncGenerator[Sample, None]:
+        async def _play(self, clock: Clock, life: int) -> AsyncGenerator[Sample | Truth, None]:
             async for sample in super()._play(clock, life):
                 published.append(len(sink.ends("early")))
                 yield sample

@@ -18,11 +18,12 @@ from sinks.wire.reports import (
     Score,
     SourceReport,
     StatusReport,
+    TruthReport,
 )
 from sinks.wire.session import Draft, Session
 from sinks.wire.topics import Topics
 from streamer.types import MODALITIES, Health, Message
-from tests.messages import META, T_NS, embedding, source_status
+from tests.messages import META, T_NS, embedding, source_status, truth
 from tests.needs import ROOT
 
 SCHEMAS: dict[str, type[BaseModel]] = {
@@ -31,6 +32,7 @@ SCHEMAS: dict[str, type[BaseModel]] = {
     "Ledger": LedgerMap,
     "Label": LabelReport,
     "Score": Score,
+    "Truth": TruthReport,
     "Status": StatusReport,
     "Source": SourceReport,
     "Meta": MetaReport,
@@ -46,6 +48,7 @@ EXAMPLES: dict[str, tuple[Message, str]] = {
     "embeddingFused": (FUSED, "embedding"),
     "label": (embedding(labelled=True), "label"),
     "labelFused": (FUSED, "label"),
+    "truth": (truth(stream="cam"), "truth"),
     "health": (Health(T_NS, {}), "health"),
 }
 
@@ -146,6 +149,8 @@ def conforms(value: Any, schema: Any, where: str) -> None:
 def test_modalities_are_those_of_the_code() -> None:
     says = document()["channels"]["embedding"]["parameters"]["modality"]["enum"]
     assert says == list(MODALITIES)
+    present = document()["components"]["schemas"]["Truth"]["properties"]["present"]
+    assert present["propertyNames"]["enum"] == says
     assert document()["components"]["schemas"]["AnyModality"]["enum"] == [*says, "fused"]
 
 

@@ -4,9 +4,13 @@ from pathlib import Path
 
 import pytest
 import yaml
+from pydantic import ValidationError
 
 from configs.load import label_set, load
+from configs.schema import RunConfig
+from encoders.noop import NoopEncoder
 from encoders.zeroshot import TEMPERATURES
+from sources.synthetic import SyntheticSource
 from streamer.errors import ConfigError
 from tests.needs import ROOT
 
@@ -97,6 +101,33 @@ def test_stream_names_are_unique(tmp_path: Path) -> None:
     twice = {**MINIMAL, "sources": [SOURCE, SOURCE]}
     with pytest.raises(ConfigError, match="stream names must be unique, got front twice"):
         load(written(tmp_path, twice))
+
+
+class Knowing(SyntheticSource):
+    """A source that also tells the truth."""
+
+    truth: str | None = "truth"
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("front", "stream names must be unique, got front twice"),
+        ("rear", "stream names must be unique, got rear twice"),
+        ("fused", "fused names the joint embedding, not a stream"),
+        ("a/b", "stream name 'a/b': '/' is not allowed"),
+    ],
+)
+def test_the_name_of_a_truth_is_no_others(name: str, message: str) -> None:
+    front, rear = ({**SOURCE, "stream": stream} for stream in ("front", "rear"))
+    encoder = NoopEncoder()
+    sources = Knowing.model_validate(front), SyntheticSource.model_validate(rear)
+    assert len(RunConfig(sources=sources, encoder=encoder).sources) == 2
+    silent = Knowing.model_validate({**front, "truth": None})
+    assert RunConfig(sources=(silent, sources[1]), encoder=encoder).sources[0] == silent
+    clashing = Knowing.model_validate({**front, "truth": name})
+    with pytest.raises(ValidationError, match=message):
+        RunConfig(sources=(clashing, sources[1]), encoder=encoder)
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,24 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from streamer.merge import merge
-from streamer.types import Sample
+from streamer.types import Sample, Span, Truth
+from streamer.windows import LEAP_NS
 from tests.doubles import frame
+
+
+def start(item: Sample | Truth) -> int:
+    return item.span.start_ns if isinstance(item, Truth) else item.t_ns
+
+
+async def given_as(items: Sequence[Sample | Truth]) -> AsyncIterator[Sample | Truth]:
+    for item in items:
+        yield item
 
 
 async def played(times: list[int], pauses: random.Random | None) -> AsyncIterator[Sample]:
@@ -29,7 +39,7 @@ def test_order_depends_on_the_samples_alone(
 ) -> None:
     async def collect(chance: random.Random | None) -> list[tuple[int, int | None]]:
         merged = merge([played(times, chance) for times in sources])
-        return [(index, s.t_ns if s else None) async for index, s in merged]
+        return [(index, None if s is None else start(s)) async for index, s in merged]
 
     quick = asyncio.run(collect(None))
     assert asyncio.run(collect(pauses)) == quick
@@ -37,3 +47,33 @@ def test_order_depends_on_the_samples_alone(
     assert stamps == sorted(stamps)
     assert sorted(stamps) == sorted(t for times in sources for t in times)
     assert sorted(i for i, t in quick if t is None) == list(range(len(sources)))
+
+
+def told(start_ns: int) -> Truth:
+    return Truth("truth", Span(start_ns, start_ns + 8), {})
+
+
+async def test_a_truth_comes_when_its_span_begins() -> None:
+    knowing = [told(0), frame("s", 0), frame("s", 10), told(20), frame("s", 20)]
+    plain = [frame("p", t) for t in (0, 5, 15, 20, 25)]
+    merged = merge([given_as(plain), given_as(knowing)])
+    order = [item for _, item in [each async for each in merged] if item is not None]
+    assert [i for i, item in enumerate(order) if isinstance(item, Truth)] == [1, 7]
+    assert [start(item) for item in order] == [0, 0, 0, 5, 10, 15, 20, 20, 20, 25]
+
+
+async def test_a_truth_from_another_year_holds_nobody_and_moves_no_sample() -> None:
+    far = 100 * LEAP_NS
+    merged = merge(
+        [given_as([frame("s", 0), told(far), frame("s", 10)]), given_as([frame("p", 5)])]
+    )
+    order = [start(item) for _, item in [each async for each in merged] if item is not None]
+    assert order == [0, far, 5, 10]
+
+
+async def test_whether_a_sample_leaps_is_judged_by_the_sample_before() -> None:
+    near, on_the_way, leap = (LEAP_NS * tenths // 10 for tenths in (9, 12, 15))
+    knowing = [frame("s", 0), told(near), frame("s", leap)]
+    merged = merge([given_as(knowing), given_as([frame("p", on_the_way)])])
+    order = [start(item) for _, item in [each async for each in merged] if item is not None]
+    assert order == [0, near, leap, on_the_way]

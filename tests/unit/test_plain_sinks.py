@@ -14,7 +14,7 @@ from sinks.wire.session import Session
 from sinks.wire.topics import Topics
 from streamer.clock import VirtualClock
 from streamer.errors import ConfigError, SinkLost
-from tests.messages import META, T_NS, embedding, source_status
+from tests.messages import META, T_NS, embedding, source_status, truth
 
 CLOCK = VirtualClock(T_NS)
 
@@ -26,6 +26,8 @@ async def test_json_lines_hold_the_messages_in_order(tmp_path: Path) -> None:
         await sink.publish(source_status())
         await sink.publish(embedding(0, labelled=True))
         await sink.publish(embedding(1))
+        await sink.publish(truth(0))
+        await sink.publish(truth(1))
     lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     assert [line["topic"] for line in lines] == [
         "meta",
@@ -33,11 +35,14 @@ async def test_json_lines_hold_the_messages_in_order(tmp_path: Path) -> None:
         "embedding/vision/cam",
         "label/vision/cam",
         "embedding/vision/cam",
+        "truth/truth",
+        "truth/truth",
     ]
-    assert [line.get("seq") for line in lines] == [None, None, 0, 0, 1]
+    assert [line.get("seq") for line in lines] == [None, None, 0, 0, 1, 0, 1]
     np.testing.assert_allclose(lines[2]["e"], embedding(0).vector, atol=1e-8)
     assert len(lines[3]["top"]) == 8
-    assert sink.report()["delivered"] == 5
+    assert lines[5]["present"]["audio"] == ["a dog barking"]
+    assert sink.report()["delivered"] == 7
 
 
 async def test_vectors_can_be_left_out(tmp_path: Path) -> None:
@@ -87,7 +92,7 @@ async def test_a_name_that_needs_escaping_stays_json() -> None:
 
 
 async def test_memory_keeps_the_newest_and_counts_the_rest() -> None:
-    sent = [embedding(number, dim=4) for number in range(5)]
+    sent = [*(embedding(number, dim=4) for number in range(4)), truth()]
     async with MemorySink(limit=3).open(CLOCK) as sink:
         for message in sent:
             await sink.publish(message)

@@ -17,6 +17,7 @@ from sinks.wire.reports import (
     MetaReport,
     SourceReport,
     StatusReport,
+    TruthReport,
     decode,
     encode_embedding_json,
     encode_health,
@@ -24,11 +25,19 @@ from sinks.wire.reports import (
     encode_meta,
     encode_source,
     encode_status,
+    encode_truth,
 )
-from streamer.types import Health, Labels
-from tests.messages import META, T_NS, embedding, labels, source_status
+from streamer.types import MODALITIES, Health, Labels, Modality, Span, Truth
+from tests.messages import META, T_NS, embedding, labels, source_status, truth
 
-KINDS: list[type[Wire]] = [LabelReport, StatusReport, SourceReport, MetaReport, HealthReport]
+KINDS: list[type[Wire]] = [
+    LabelReport,
+    TruthReport,
+    StatusReport,
+    SourceReport,
+    MetaReport,
+    HealthReport,
+]
 
 
 def plain(body: Body) -> dict[str, Any]:
@@ -83,6 +92,60 @@ def test_labels_come_back_as_they_went(seed: int, count: int, top_k: int | None)
         assert math.isclose(score.cos, scores.cosines[i], abs_tol=1e-6)
     best = float(np.sort(scores.probabilities)[::-1][: len(found.top)].sum())
     assert math.isclose(sum(s.p for s in found.top), best, abs_tol=1e-4)
+
+
+def test_a_truth_is_plain_json_in_microseconds() -> None:
+    assert plain(encode_truth(truth(2), sid="s", seq=2)) == {
+        "v": 1,
+        "sid": "s",
+        "seq": 2,
+        "t0": T_NS // 1000 + 16_000_000,
+        "t1": T_NS // 1000 + 24_000_000,
+        "s": "truth",
+        "present": {
+            "vision": ["a dog barking", "a kettle boiling"],
+            "audio": ["a dog barking"],
+            "imu": [],
+        },
+        "tp": T_NS // 1000 + 5,
+    }
+
+
+@given(
+    present=st.dictionaries(
+        st.sampled_from(MODALITIES), st.lists(st.text(max_size=40), max_size=5).map(tuple)
+    ),
+    start_us=st.integers(0, 2**52),
+    length_us=st.integers(0, 2**51),
+)
+@settings(max_examples=60)
+def test_a_truth_comes_back_as_it_went(
+    present: dict[Modality, tuple[str, ...]], start_us: int, length_us: int
+) -> None:
+    span = Span(start_us * 1000, (start_us + length_us) * 1000)
+    body = encode_truth(Truth("world", span, present), sid="s", seq=3)
+    found = decode(TruthReport, body.stamped(T_NS))
+    assert {m: tuple(names) for m, names in found.present.items()} == present
+    assert (found.t0, found.t1, found.s) == (start_us, start_us + length_us, "world")
+
+
+@pytest.mark.parametrize(
+    "present",
+    [
+        '{"smell":["smoke"]}',
+        '{"vision":"a dog"}',
+        '{"vision":[3]}',
+        '["a dog"]',
+        "null",
+        '{"vision":["%s"]}' % ("x" * 2049),
+        '{"vision":[%s""]}' % ('"",' * 4096),
+    ],
+)
+def test_a_truth_that_is_none_is_rejected(present: str) -> None:
+    start = '{"v":1,"sid":"s","seq":0,"t0":1,"t1":2,"tp":3,"s":"w","present":'
+    assert decode(TruthReport, f'{start}{{"vision":["a dog"]}}}}'.encode()).s == "w"
+    with pytest.raises(WireError, match="TruthReport: present"):
+        decode(TruthReport, f"{start}{present}}}".encode())
 
 
 def test_the_states_come_back_as_they_went() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from streamer.clock import VirtualClock
 from streamer.errors import SourceLost
 from streamer.supervise import Backoff, supervised
-from streamer.types import NS_PER_S, SourceStatus
+from streamer.types import NS_PER_S, SourceStatus, Span, Truth
 from tests.doubles import MS, ScriptedSource, frame
 
 
@@ -59,6 +59,7 @@ def test_a_device_that_comes_and_goes_spends_the_budget_too() -> None:
 async def run(
     source: ScriptedSource, clock: VirtualClock | None = None, backoff: Backoff | None = None
 ) -> tuple[list[int], list[SourceStatus]]:
+    """The stamps of samples in ms, -1 for a truth, and what was reported."""
     clock = clock or VirtualClock()
     states: list[SourceStatus] = []
     stamps: list[int] = []
@@ -73,7 +74,10 @@ async def run(
 
     driver = asyncio.create_task(drive())
     try:
-        stamps += [s.t_ns // MS async for s in supervised(source, clock, report, backoff=backoff)]
+        stamps += [
+            -1 if isinstance(item, Truth) else item.t_ns // MS
+            async for item in supervised(source, clock, report, backoff=backoff)
+        ]
     finally:
         driver.cancel()
     return stamps, states
@@ -97,6 +101,19 @@ async def test_a_lost_source_comes_back(caplog: pytest.LogCaptureFixture) -> Non
     assert states[1].last_capture_ns == 100 * MS
     assert states[3].why == "ended"
     assert len(caplog.records) == 2, "logged once when lost, once when back"
+
+
+async def test_a_truth_passes_and_says_nothing_about_the_sensor() -> None:
+    truth = Truth("truth", Span(0, 1), {"vision": ("a dog",)})
+    source = ScriptedSource("cam", [[truth], [truth], [truth, frame("cam", 0)]], live=True)
+    clock = VirtualClock()
+    stamps, states = await run(source, clock, Backoff(first_s=1, cap_s=100, budget=100))
+    assert stamps == [-1, -1, -1, 0]
+    assert [(s.state, s.restarts) for s in states] == [
+        ("offline", 0),
+        ("online", 2),
+        ("offline", 2),
+    ]
 
 
 async def test_a_sample_makes_the_next_delay_a_first_one_again() -> None:

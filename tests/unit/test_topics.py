@@ -19,6 +19,7 @@ def test_the_topics_of_a_robot() -> None:
     assert TOPICS.source_status("cam") == f"{root}/source/cam/status"
     assert TOPICS.embedding("vision", "cam") == f"{root}/embedding/vision/cam"
     assert TOPICS.label("audio", "mic") == f"{root}/label/audio/mic"
+    assert TOPICS.truth("world") == f"{root}/truth/world"
     assert TOPICS.embedding("fused", "whatever") == f"{root}/embedding/fused"
     assert TOPICS.label("fused", "whatever") == f"{root}/label/fused"
     assert TOPICS.everything == f"{root}/#"
@@ -30,6 +31,8 @@ def test_a_name_that_cannot_be_a_level_is_refused_by_name(name: str) -> None:
         check_level(name)
     with pytest.raises(ValueError, match=r"topic level|belong to the broker"):
         TOPICS.embedding("vision", name)
+    with pytest.raises(ValueError, match=r"topic level|belong to the broker"):
+        TOPICS.truth(name)
     with pytest.raises(ValidationError):
         MqttSink(robot=name)
 

@@ -44,9 +44,15 @@ class DepthInput(BaseModel):
 
 
 def image(
-    metres: NDArray[np.float32], size: int = 224, options: DepthInput | None = None
+    metres: NDArray[np.float32],
+    size: int = 224,
+    options: DepthInput | None = None,
+    width: int | None = None,
 ) -> Tensor:
-    """One depth picture, float32 (H, W) metres, 0 or not finite = no return: (1, size, size)."""
+    """One depth picture, float32 (H, W) metres, 0 or not finite = no return: (1, size, size).
+
+    `width` as in `pictures.resize_crop`.
+    """
     if metres.dtype.kind != "f" or metres.ndim != 2 or metres.size == 0:
         raise EncoderFailed(
             f"depth: expected metres float32 (H, W), got {metres.dtype} {metres.shape}"
@@ -55,7 +61,7 @@ def image(
     filled = fill_holes(metres.astype(np.float32, copy=False))
     seen = np.clip(np.minimum(filled, FARTHEST_M) * farther, NEAREST_M, FARTHEST_M)
     disparity = np.clip(KINECT_PX_M / seen, LEAST_PX, MOST_PX) / MOST_PX
-    return (resize_crop(tensor(disparity)[None], size) - mean) / std
+    return (resize_crop(tensor(disparity)[None], size, width) - mean) / std
 
 
 def fill_holes(metres: NDArray[np.float32]) -> NDArray[np.float32]:

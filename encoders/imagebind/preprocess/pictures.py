@@ -35,22 +35,30 @@ def normalise(rgb: Tensor) -> Tensor:
     return (rgb - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
 
 
-def resize_crop(picture: Tensor, size: int) -> Tensor:
+def resize_crop(picture: Tensor, size: int, width: int | None = None) -> Tensor:
     """Short side to `size`, bicubic with antialias, then the centre square: (C, size, size).
 
     Takes (C, H, W) uint8 or float32 and keeps the type. The long side is truncated to an integer
     and the crop's offset rounded, as torchvision does, because the weights were trained so.
+
+    `width` (an even number more than `size`) keeps more at both sides, (C, size, width), for
+    training, which shifts the square: its middle is the square exactly. A picture that is not
+    wide enough is continued by its outermost columns.
     """
     picture = _middle(picture)
-    height, width = picture.shape[1:]
-    short = min(height, width)
-    resized = (size * height // short, size * width // short)
+    sides = picture.shape[1:]
+    short = min(sides)
+    resized = (size * sides[0] // short, size * sides[1] // short)
     # Not contiguous on purpose: for pixels that lie RGBRGB, torch has a fast path for uint8.
     scaled = interpolate(
         picture[None], size=resized, mode="bicubic", antialias=True, align_corners=False
     )[0]
     top, left = (round((side - size) / 2) for side in resized)
-    return scaled[:, top : top + size, left : left + size]
+    if width is None or width == size:
+        return scaled[:, top : top + size, left : left + size]
+    first = left - (width - size) // 2
+    columns = torch.arange(first, first + width).clamp_(0, resized[1] - 1)
+    return scaled[:, top : top + size, columns]
 
 
 def tensor(array: NDArray[Any]) -> Tensor:

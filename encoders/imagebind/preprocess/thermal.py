@@ -42,11 +42,16 @@ class ThermalInput(BaseModel):
         return self
 
 
-def image(picture: NDArray[Any], size: int = 224, options: ThermalInput | None = None) -> Tensor:
+def image(
+    picture: NDArray[Any],
+    size: int = 224,
+    options: ThermalInput | None = None,
+    width: int | None = None,
+) -> Tensor:
     """One thermal picture: (1, size, size) in 0..1, or (3, size, size) for the vision tower.
 
     `picture` is float32 (H, W) degrees Celsius, or uint8 (H, W) white-hot. NaN counts as
-    coldest.
+    coldest. `width` as in `pictures.resize_crop`.
     """
     options = options or ThermalInput()
     known = picture.dtype.kind == "f" or picture.dtype == np.uint8
@@ -54,12 +59,12 @@ def image(picture: NDArray[Any], size: int = 224, options: ThermalInput | None =
         got = f"{picture.dtype} {picture.shape}"
         raise EncoderFailed(f"thermal: expected float32 Celsius or uint8 (H, W), got {got}")
     if picture.dtype == np.uint8:
-        grey = resize_crop(tensor(picture)[None], size).float().div_(255)
+        grey = resize_crop(tensor(picture)[None], size, width).float().div_(255)
     else:
         span_c = options.hottest_c - options.coldest_c
         celsius = picture.astype(np.float32, copy=False)
         level = np.clip((celsius - options.coldest_c) / span_c, 0, 1)
         level[np.isnan(level)] = 0
         # Bicubic overshoots at edges; a picture never does.
-        grey = resize_crop(tensor(level)[None], size).clamp_(0, 1)
+        grey = resize_crop(tensor(level)[None], size, width).clamp_(0, 1)
     return grey if options.tower == "thermal" else normalise(grey.expand(3, -1, -1))

@@ -1,0 +1,165 @@
+"""Zero-shot accuracy on files that somebody has labelled: a CSV with a file and a label a row."""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.table import Table
+
+from configs.schema import RunConfig
+from encoders.binding.evaluate.scores import confusion, most_confused, share, top1
+from encoders.zeroshot import LabelSet, class_vectors, unit
+from sources.encodings import Depth, Encoding, ThermalPicture
+from streamer.cli.files import embeddings_of, file_plan, modalities_of, source_of
+from streamer.cli.output import console
+from streamer.errors import ConfigError
+from streamer.types import MODALITIES, Modality
+
+FILE_COLUMNS = ("file", "filename")
+LABEL_COLUMNS = ("label", "category", "activity", "content")
+LARGEST_CSV = 16 << 20
+HOP_S = 2.0
+# A picture file does not say what its numbers are.
+ENCODINGS: dict[Modality, Encoding] = {
+    "depth": Depth(metres_per_unit=0.001),
+    "thermal": ThermalPicture(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    path: Path
+    label: str
+
+
+def labelled(data: Path) -> list[Labelled]:
+    """The files that a CSV names, relative to its folder, with their labels.
+
+    `data`: the CSV, or a folder with labels.csv, meta.csv or a single CSV. An underscore in a
+    label is read as a space. Raises `ConfigError`.
+    """
+    table = _table(data)
+    try:
+        if table.stat().st_size > LARGEST_CSV:
+            raise ConfigError(f"{table}: expected a table of at most {LARGEST_CSV} bytes")
+        with table.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            file_column = _column(table, reader.fieldnames or (), FILE_COLUMNS)
+            label_column = _column(table, reader.fieldnames or (), LABEL_COLUMNS)
+            rows = [
+                (reader.line_num, row[file_column] or "", row[label_column] or "") for row in reader
+            ]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise ConfigError(f"{table}: expected a CSV of files and labels ({why})") from None
+    if not rows:
+        raise ConfigError(f"{table}: expected at least one row")
+    return [_row(table, line, name, label) for line, name, label in rows]
+
+
+def evaluate_files(
+    settings: RunConfig, items: Sequence[Labelled], only: Modality | None
+) -> dict[str, Any]:
+    """Top-1 of every file against the distinct labels as prompts, by modality; JSON-ready.
+
+    A file's vector is the mean of its windows' vectors. Files without a window that was full
+    enough are named under `lost`. Raises `SourceLost`, `ConfigError`, `EncoderFailed`.
+    """
+    labels = LabelSet("labels", tuple(sorted({item.label for item in items})))
+    picture = ENCODINGS.get(only) if only is not None else None
+    still_s = settings.windows.length_s.vision
+    sources = [source_of(item.path, still_s, picture) for item in items]
+    modalities = modalities_of(sources) & ({only} if only is not None else set(MODALITIES))
+    if not modalities:
+        raise ConfigError(f"--modality {only}: expected files that have it, found none")
+    plan = file_plan(settings, HOP_S)
+    vectors: dict[Modality, list[NDArray[np.float64]]] = {m: [] for m in modalities}
+    truths: dict[Modality, list[int]] = {m: [] for m in modalities}
+    lost: list[str] = []
+    # Every modality of a file goes through the pipeline, so every tower is opened.
+    with settings.encoder.open(modalities_of(sources), text=True) as encoder:
+        classes = class_vectors(encoder.text, labels)
+        for item, source in zip(items, sources, strict=True):
+            found = embeddings_of(source, plan, encoder)
+            for modality in modalities:
+                windows = [e.vector for e in found if e.modality == modality]
+                if windows:
+                    vectors[modality].append(unit(np.array(windows)).mean(axis=0))
+                    truths[modality].append(labels.labels.index(item.label))
+            if not any(e.modality in modalities for e in found):
+                lost.append(f"{item.path}: no window was full enough")
+        return {
+            "model": encoder.name,
+            "model_hash": encoder.hash,
+            "files": len(items),
+            "labels": list(labels.labels),
+            "lost": lost,
+            "results": {
+                modality: _scores(np.array(vectors[modality]), truths[modality], classes, labels)
+                for modality in MODALITIES
+                if vectors.get(modality)
+            },
+        }
+
+
+def show_files(report: dict[str, Any]) -> None:
+    table = Table("modality", "files", "top-1", "95 %", "chance", "most confused")
+    for modality, scores in report["results"].items():
+        accuracy = scores["accuracy"]
+        table.add_row(
+            modality,
+            str(accuracy["n"]),
+            f"{accuracy['value']:.1%}",
+            f"{accuracy['low']:.0%} to {accuracy['high']:.0%}",
+            f"{scores['chance']:.1%}",
+            "\n".join(f"{c['truth']} as {c['said']} {c['share']:.0%}" for c in scores["confused"]),
+        )
+    console.print(table)
+
+
+def _scores(
+    vectors: NDArray[np.float64],
+    truth: Sequence[int],
+    classes: NDArray[np.float32],
+    labels: LabelSet,
+) -> dict[str, Any]:
+    cosines, true = unit(vectors) @ unit(classes).T, np.array(truth, np.intp)
+    counts = confusion(cosines, true, len(labels.labels))
+    return {
+        "accuracy": asdict(share(float(top1(cosines, true).mean()), len(true))),
+        "chance": 1 / len(labels.labels),
+        "confused": [asdict(pair) for pair in most_confused(counts, labels.labels)],
+        "confusion": counts.tolist(),
+    }
+
+
+def _table(data: Path) -> Path:
+    if not data.is_dir():
+        return data
+    tables = sorted(data.glob("*.csv"))
+    named = [path for path in tables if path.name in ("labels.csv", "meta.csv")]
+    if len(named) == 1 or len(tables) == 1:
+        return (named or tables)[0]
+    raise ConfigError(f"{data}: expected labels.csv, meta.csv or one CSV, found {len(tables)}")
+
+
+def _column(table: Path, found: Sequence[str], names: Sequence[str]) -> str:
+    for name in names:
+        if name in found:
+            return name
+    raise ConfigError(
+        f"{table}: expected a column {' or '.join(names)}, got {', '.join(found)[:200]}"
+    )
+
+
+def _row(table: Path, line: int, name: str, label: str) -> Labelled:
+    path, words = table.parent / name, " ".join(label.replace("_", " ").split())
+    if not name or not words:
+        raise ConfigError(f"{table}:{line}: expected a file and a label, got {name!r}, {label!r}")
+    if not path.is_file():
+        raise ConfigError(f"{table}:{line}: {path}: no such file")
+    return Labelled(path, words)

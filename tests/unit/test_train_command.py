@@ -1,0 +1,50 @@
+"""`streamer train`: configurations and one-line errors."""
+
+import pytest
+from typer.testing import CliRunner
+
+from configs.load import load_training
+from encoders.imagebind.config import ModelConfig
+from streamer.cli.main import app
+from streamer.errors import ConfigError
+
+
+def test_the_built_in_configuration_is_the_built_in_model() -> None:
+    config = load_training("builtin")
+    assert (config.model.out_embed_dim, config.model.image_size) == (256, 112)
+    assert set(config.stages.recipes) == {"vision", "audio", "depth", "thermal", "imu"}
+
+
+def test_imagebind_huge_is_adapted_from_its_weights() -> None:
+    config = load_training(
+        "builtin",
+        [
+            "model=imagebind_huge",
+            "base={weights: huge.pth, change: heads}",
+            "stages={audio: {samples: 100, batch: 2, temperature: 0.05}}",
+        ],
+    )
+    assert config.model == ModelConfig()
+    assert set(config.stages.recipes) == {"audio"}
+
+
+@pytest.mark.parametrize(
+    ("override", "line"),
+    [
+        ("stages.vision.rate=-1", "stages.vision.rate: Input should be greater than 0"),
+        ("stages.smell={samples: 1}", "stages.smell: Extra inputs are not permitted"),
+        ("base={weights: huge.pth}", "stages.vision: expected none, since base brings image"),
+        ("stages={}", "stages: expected at least one"),
+    ],
+)
+def test_a_mistake_is_one_line(override: str, line: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        load_training("builtin", [override])
+    assert line in str(error.value)
+    assert len(str(error.value).splitlines()) == 1
+
+
+def test_only_a_stage_of_the_configuration() -> None:
+    result = CliRunner().invoke(app, ["train", "builtin", "--only", "text", "--json"])
+    assert result.exit_code == 2
+    assert "--only text: expected a stage of the configuration: vision, audio" in result.stdout
