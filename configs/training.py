@@ -74,6 +74,7 @@ class TrainConfig(Strict):
 
     `model`: the sizes of a model, or imagebind_huge. `base`: start from trained weights instead of
     from nothing; there is no stage `vision` then, its image and text towers stay as they are.
+    `start`: a weights file of the same sizes, from which every tower goes on with all its weights.
     `out` holds what training makes and `cache` the rendered data, which trainings may share.
     `threads`: of this process, for arithmetic; `workers`: processes that render. `shuffle` is the
     control: wrong pairs, after which scores must fall to chance.
@@ -82,6 +83,7 @@ class TrainConfig(Strict):
     data: WorldData
     model: Annotated[ModelConfig, BeforeValidator(_sizes)]
     base: BaseModelWeights | None = None
+    start: Path | None = None
     stages: Stages
     out: Path
     cache: Path
@@ -98,6 +100,10 @@ class TrainConfig(Strict):
             raise ValueError("stages: expected at least one")
         if self.base is not None and self.stages.vision is not None:
             raise ValueError("stages.vision: expected none, since base brings image and text")
+        if self.base is not None and self.start is not None:
+            raise ValueError("start: expected none, since base says where training starts")
+        if self.start is not None and not self.start.is_file():
+            raise ValueError(f"start: {self.start}: no such file")
         return self
 
     def open(self) -> Training:
@@ -117,5 +123,6 @@ class TrainConfig(Strict):
             seed=self.seed,
             workers=self.workers,
             shuffle=self.shuffle,
+            start=self.start,
             base=None if self.base is None else Base(**self.base.model_dump()),
         )

@@ -45,6 +45,7 @@ def training(
     *,
     steps: int,
     base: Base | None = None,
+    start: Path | None = None,
     shuffle: bool = False,
     left_out: float = 0.0,
     rate: float = 4e-3,
@@ -62,6 +63,7 @@ def training(
         workers=workers,
         shuffle=shuffle,
         base=base,
+        start=start,
         save_s=0,
     )
 

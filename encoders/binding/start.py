@@ -1,10 +1,14 @@
-"""Where training starts from: initial numbers that let every signal through."""
+"""Where training starts: a finished model, or initial numbers that let every signal through."""
+
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from encoders.binding.export import EMBEDDING
-from encoders.imagebind.config import Tower
+from encoders.binding.vocabulary import Vocabulary
+from encoders.imagebind.checkpoint import load_towers
+from encoders.imagebind.config import ModelConfig, Tower
 from encoders.imagebind.model import ImageBindModel
 from encoders.imagebind.towers import ImuStem, Stem, patch_weight, patches_of
 
@@ -36,3 +40,23 @@ def whiten_stem(model: ImageBindModel, tower: Tower, inputs: Tensor) -> None:
     values = values[-strongest:].clamp(min=FLOOR[tower] * float(values[-1]))
     rotation = nn.init.orthogonal_(torch.empty(len(weight), strongest, dtype=torch.float64))
     weight.copy_((rotation @ (axes[:, -strongest:] * values.rsqrt()).T).to(weight.dtype))
+
+
+@torch.no_grad()
+def start_from(
+    model: ImageBindModel, weights: Path, sizes: ModelConfig, words: Vocabulary | None = None
+) -> None:
+    """Copy the towers of `model` out of a weights file of the same `sizes`.
+
+    `words` says whose rows the model's token embedding has; words that were never trained get the
+    mean of those that were. Temperatures stay the model's own. Raises `EncoderFailed` for a file
+    that does not fit.
+    """
+    with torch.device("meta"):
+        finished = ImageBindModel(model.modalities, **sizes.model_dump())
+    load_towers(finished, weights)
+    state = finished.state_dict()
+    if words is not None:
+        state[f"{EMBEDDING}.weight"] = state[f"{EMBEDDING}.weight"][torch.from_numpy(words.ids)]
+    scales = [name for name in state if name.endswith("log_logit_scale")]
+    model.load_state_dict({n: t for n, t in state.items() if n not in scales}, strict=False)

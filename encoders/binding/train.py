@@ -33,7 +33,7 @@ from encoders.binding.encode import Arithmetic
 from encoders.binding.export import assemble, finish, finished
 from encoders.binding.fit import SAVE_S, Interrupted, Progress, Task, fit
 from encoders.binding.recipe import Recipe
-from encoders.binding.start import start_text, whiten_stem
+from encoders.binding.start import start_from, start_text, whiten_stem
 from encoders.imagebind.checkpoint import load_towers
 from encoders.imagebind.config import ModelConfig
 from encoders.imagebind.model import ImageBindModel
@@ -69,7 +69,8 @@ class Training:
     """`recipes` by modality; vision's is stage 1. What has none is not trained.
 
     With a `base` there is no stage 1: its image tower gives the anchors, and the other towers start
-    from its weights. `shuffle` is the control of stage 2 (`bound`).
+    from its weights. With a `start`, a weights file of the same sizes, every tower goes on from it
+    with all its weights. `shuffle` is the control of stage 2 (`bound`).
     """
 
     out: Path
@@ -82,6 +83,7 @@ class Training:
     workers: int = 1
     shuffle: bool = False
     base: Base | None = None
+    start: Path | None = None
     save_s: float = SAVE_S
 
     def run(
@@ -123,7 +125,10 @@ class Training:
         torch.manual_seed(self.seed)
         sizes = self.sizes.model_copy(update={"vocab_size": len(captions.vocabulary)})
         model = ImageBindModel(["vision", "text"], **sizes.model_dump())
-        start_text(model)
+        if self.start is None:
+            start_text(model)
+        else:
+            start_from(model, self.start, self.sizes, captions.vocabulary)
         model.get_submodule("modality_postprocessors").requires_grad_(False)
         model.to(self.arithmetic.device)
         task = captioned(model, cache, captions, held_out, recipe, self.seed, self.arithmetic)
@@ -136,8 +141,7 @@ class Training:
             raise ConfigError(f"{self._image_weights}: {stage} binds to it; train vision first")
         cache = self._cache("pairs", self.data.pairs, watch, stop)
         held_out = self._cache("held_out", self.data.held_out, watch, stop)
-        with self._image_weights.open("rb") as file:
-            origin = hashlib.file_digest(file, "sha256").hexdigest()[:16]
+        origin = _digest(self._image_weights)
         vectors = self._anchors(origin, cache, SHIFTS, watch, stop)
         held_out_vectors = self._anchors(origin, held_out, (augment.MIDDLE,), watch, stop)
         seed = self.seed + 1 + MODALITIES.index(stage)
@@ -146,8 +150,11 @@ class Training:
             model = self.base.tower(self.sizes, stage)
         else:
             model = ImageBindModel([stage], **self.sizes.model_dump())
-            rows = generator(self.seed, 4).permutation(pairs(cache, stage))[:WHITENED]
-            whiten_stem(model, stage, as_live(stage, cache.arrays[stage][np.sort(rows)]))
+            if self.start is None:
+                rows = generator(self.seed, 4).permutation(pairs(cache, stage))[:WHITENED]
+                whiten_stem(model, stage, as_live(stage, cache.arrays[stage][np.sort(rows)]))
+            else:
+                start_from(model, self.start, self.sizes)
         model.to(self.arithmetic.device)
         task = bound(
             model, stage, cache, vectors, held_out, held_out_vectors, recipe, seed,
@@ -204,6 +211,7 @@ class Training:
                 "seed": self.seed,
                 "bf16": self.arithmetic.bf16,
                 "shuffle": self.shuffle and stage != "vision",
+                "start": self.start and _digest(self.start),
                 "change": self.base and [self.base.change, self.base.rank, self.base.alpha],
             }
         )
@@ -238,6 +246,11 @@ class Training:
             self.arithmetic,
             _tell("encoding pictures", watch, stop),
         )
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
 def _tell(what: str, watch: Watch, stop: Callable[[], bool]) -> Callable[[int, int], None]:

@@ -56,7 +56,7 @@ CONCEPTS: tuple[Concept, ...] = (
     _thing(
         "a kettle boiling", "vadt",
         """a boiling kettle | a kettle with steam rising | hot steam from a kettle | water boiling
-        in a kettle | a steaming kettle on the boil | a kettle of boiling water | kettle""",
+        in a kettle | a steaming kettle on the boil | a kettle full of boiling water | kettle""",
         "the kettle is boiling | steam rising from the kettle | a hot kettle full of water",
     ),
     _thing(
@@ -153,13 +153,13 @@ CONCEPTS: tuple[Concept, ...] = (
     _motion(
         "the robot turning left", "vi",
         """turning left | a turn to the left | the robot turns left | rotating to the left | the
-        robot is turning left | a left turn""",
+        robot is turning left | a left turn | the robot makes a turn to the left""",
         "the robot rotating left | the robot makes a left turn | turning to the left",
     ),
     _motion(
         "the robot turning right", "vi",
         """turning right | a turn to the right | the robot turns right | rotating to the right | the
-        robot is turning right | a right turn""",
+        robot is turning right | a right turn | the robot makes a turn to the right""",
         "the robot rotating right | the robot makes a right turn | turning to the right",
     ),
     _motion(
@@ -196,7 +196,7 @@ CONCEPTS: tuple[Concept, ...] = (
     _motion(
         "the robot bumping into a wall", "vadi",
         """bumping into a wall | the robot hits a wall | a bump against a wall | running into a wall
-        | the robot bumps into the wall | a wall right in front of the robot""",
+        | hitting a wall | the robot bumps into the wall | a wall right in front of the robot""",
         "the robot is hitting the wall | a bump into the wall | the robot running against a wall",
     ),
 )  # fmt: skip

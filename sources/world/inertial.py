@@ -2,8 +2,9 @@
 
 The path is a spline, so its derivatives are exact and nothing is differenced.
 
-Errors are those of a good MEMS part (Bosch BMI088, data sheet, typical): zero offsets 20 mg and
-1 deg/s, noise 175 ug/sqrt(Hz) and 0.014 deg/s/sqrt(Hz), cross-axis sensitivity 0.5 and 1 percent.
+Errors are those of a good MEMS part (Bosch BMI088, data sheet, typical): a zero offset of 20 mg,
+noise 175 ug/sqrt(Hz) and 0.014 deg/s/sqrt(Hz), cross-axis sensitivity 0.5 and 1 percent. Of the
+gyroscope's 1 deg/s a third is left, as after the usual averaging at rest when a robot starts.
 Offsets and misalignment are drawn with these as standard deviations; the noise is that of a
 bandwidth of 145 Hz, the part's at 400 readings a second.
 """
@@ -16,7 +17,7 @@ from sources.world.motion import PITCH, ROLL, YAW, Motion
 STANDARD_GRAVITY = 9.80665
 BANDWIDTH_HZ = 145.0
 ACCELERATION_OFFSET = 0.020 * STANDARD_GRAVITY
-RATE_OFFSET = np.deg2rad(1.0)
+RATE_OFFSET = np.deg2rad(0.3)
 ACCELERATION_NOISE = 175e-6 * STANDARD_GRAVITY * BANDWIDTH_HZ**0.5
 RATE_NOISE = np.deg2rad(0.014) * BANDWIDTH_HZ**0.5
 ACCELERATION_CROSS = 0.005

@@ -28,6 +28,7 @@ SIZES_M = {
     "a car with its engine running": 1.6, "a drone hovering": 0.7, "a plant in a pot": 0.9,
     "a block of ice melting": 0.7,
 }  # fmt: skip
+LOWEST_HUNG_M = 0.1
 ON_WALLS = {"an alarm ringing", "a clock ticking"}
 # How far a thing is turned away from the robot, at least and at most, to either side: from behind a
 # person has no face, from the side a fan is a line, and a dog from ahead is a ball.
@@ -87,7 +88,8 @@ def draw(seed: int, concepts: Sequence[str]) -> Scene:
     names = [name for name in concepts if BY_NAME[name].kind == "thing"]
     path = motion.draw(moves[0] if moves else None, rng)
     end_s = float(rng.integers(50, 80)) / 10
-    climb = path.stairs.rise_m * SCENE_S if path.stairs else 0.0
+    heights = path.poses(np.array([0.0, SCENE_S]))[0][:, 2]
+    climb = float(heights[1] - heights[0]) if path.stairs else 0.0
     room = rooms.draw(rng, path.wall_m, climb)
     stage = _Stage(path, room, end_s, rng)
     things = [stage.put(name, index, len(names)) for index, name in enumerate(names)]
@@ -143,7 +145,8 @@ class _Stage:
         yaw = self._yaw + bearing + np.pi + turned
         seed = int(rng.integers(1 << 31))
         if name in ON_WALLS:
-            self._hang((x, y), yaw, size, height)
+            height = height if self._climbs else max(height, LOWEST_HUNG_M)
+            self._hang((x, y), yaw, size, height, alone=count == 1)
         elif name == "a drone hovering":
             height += 0.15 * away
         elif name == "a ball bouncing":
@@ -165,8 +168,10 @@ class _Stage:
             if hides and away - size / 2 < max(hides) + 0.4:
                 continue
             x, y = self._at(bearing, away)
-            # Out of the way of a robot that drives.
+            # Out of the way of a robot that drives, and of the walls however it is turned.
             if away < 0.8 or (abs(y) < 0.45 and x < 2.6 and x > -0.5):
+                continue
+            if not self._inside((x, y), 0.65 * size):
                 continue
             pieces.append(
                 Thing(
@@ -189,6 +194,10 @@ class _Stage:
         ]
         return float(min(walls))
 
+    def _inside(self, at: tuple[float, float], reach: float) -> bool:
+        low, high = self._room.low, self._room.high
+        return all(low[i] + reach <= at[i] <= high[i] - reach for i in range(2))
+
     def _stand(self, at: tuple[float, float], height: float, size: float, away: float) -> float:
         """The height of the base: the floor, where it can be seen, or a stand of that height."""
         lowest = self._eye[2] - away * tan(radians(22)) - 0.3 * size
@@ -202,10 +211,13 @@ class _Stage:
             )
         return base
 
-    def _hang(self, at: tuple[float, float], yaw: float, size: float, height: float) -> None:
-        """A free piece of wall behind, as wide as walls are."""
+    def _hang(
+        self, at: tuple[float, float], yaw: float, size: float, height: float, *, alone: bool
+    ) -> None:
+        """A free piece of wall behind; beside other things no wider than must be, to hide none."""
         seed = int(self._rng.integers(1 << 31))
-        wide = max(1.3 * size, float(self._rng.uniform(0.6, 1.8)))
+        wide = float(self._rng.uniform(0.6, 1.8))
+        wide = max(1.3 * size, wide) if alone else 1.2 * size
         tall = max(height + 1.15 * size, float(self._rng.uniform(0.9, 2.6)))
         behind = at[0] - 0.03 * cos(yaw), at[1] - 0.03 * sin(yaw)
         self.panels.append(Panel(seed, (*behind, -1.0), yaw, wide, tall))

@@ -32,8 +32,9 @@ def camera(view: View, key: Key) -> NDArray[np.uint8]:
     strength = 0.006 + 0.02 * float(np.random.default_rng([key[0], 0xCA]).random())
     noise = rng.standard_normal(view.colour.shape, dtype=np.float32)
     blurred = cv2.GaussianBlur(view.colour, (3, 3), 0.6)
-    noisy = cv2.scaleAdd(noise, 255 * strength, blurred * np.float32(255))
-    return np.clip(noisy, 0, 255).astype(np.uint8)
+    # Rounded to the nearest level, and clipped.
+    levels = cv2.addWeighted(noise, 255 * strength, blurred, 255, 0, dtype=cv2.CV_8U)
+    return np.asarray(levels, np.uint8)
 
 
 def depth(view: View, key: Key) -> NDArray[np.float32]:

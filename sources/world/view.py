@@ -99,7 +99,7 @@ def _panel(scene: Scene, panel: Panel) -> Solid:
     warmth = scene.room.celsius + mix(u[0], -1.5, 1.5)
     pattern = ("plain", "grain", "checks")[int(3 * u[1])]
     colour = any_colour(u[2], 0.4 * u[3], u[4])
-    paint = Paint(colour, warmth, darker(colour, 0.8), pattern, 2)
+    paint = Paint(colour, warmth, darker(colour, 0.8), pattern, 2.5)
     x, y, z = panel.position
     if z > 0:
         # A stand: something rests on it.
@@ -139,7 +139,7 @@ def _stones(scene: Scene) -> list[Solid]:
     parts: list[Part] = []
     for _ in range(45):
         x, y = rng.uniform(0.5, 4.5), rng.uniform(-1.8, 1.8)
-        size = rng.uniform(0.04, 0.14)
+        size = rng.uniform(0.06, 0.2)
         flat = size * rng.uniform(0.5, 0.9)
         paint = Paint(grey(grain * float(rng.uniform(0.6, 1.3))), scene.room.celsius + 1)
         turn = (float(rng.uniform(0, pi)), 0.0, 0.0)

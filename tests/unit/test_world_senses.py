@@ -87,7 +87,8 @@ def test_turning_a_picture_as_the_gyroscope_felt_gives_the_next_picture(
     name: str, seed: int
 ) -> None:
     number, played = _find(name, seed)
-    start_s, end_s = 3.0, 3.5
+    # Half a swing, or a turn that is larger than the drift and the blur.
+    start_s, end_s = (3.0, 3.5) if "rocking" in name else (3.0, 4.0)
     turn = _felt(seed, number, start_s, end_s)
     first, last = (
         np.asarray(cv2.GaussianBlur(_picture(seed, number, "vision", t_s), (0, 0), 3), np.float32)
@@ -98,8 +99,8 @@ def test_turning_a_picture_as_the_gyroscope_felt_gives_the_next_picture(
     )
 
     assert turned < 0.9 * still
-    assert back > 1.2 * still
-    # And it is the turn of the pose: 3 deviations of the zero offset, 3 deg/s, and vibration.
+    assert back > 1.15 * still
+    # And it is the turn of the pose: 3 deviations of the zero offset, 1.5 deg/s, and vibration.
     _, angles = played.motion.poses(np.array([start_s, end_s]))
     before, after = (rotation(*pose) for pose in angles)
     off, _ = cv2.Rodrigues(turn.T @ before.T @ after)

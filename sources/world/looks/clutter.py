@@ -14,7 +14,7 @@ def clutter(seed: int, room_c: float) -> list[Part]:
     pattern = ("plain", "stripes", "bars", "checks", "grain")[int(5 * u[1])]
     # Wood and cloth: what is meant to be noticed stands out against it.
     cloth = typical(u[30], u[2], u[3], u[4], MUTED)
-    paint = Paint(cloth, warmth, darker(cloth, 0.75), pattern, 3)
+    paint = Paint(cloth, warmth, darker(cloth, 0.75), pattern, 3.5)
     plain = Paint(typical(u[31], u[8], u[9], u[10], MUTED), warmth)
     parts: list[Part]
     match int(7 * u[11]):

@@ -123,7 +123,7 @@ def radio(seed: int, t_s: float, active: bool, room_c: float) -> list[Part]:
     del t_s, active
     u = dice(seed)
     case = Paint(typical(u[30], u[0], u[1], u[2], TEAL), room_c + 1)
-    dark = Paint(grey(mix(u[4], 0.05, 0.3)), room_c + 1, grey(0.4), "checks", 6)
+    dark = Paint(grey(mix(u[4], 0.05, 0.3)), room_c + 1, grey(0.4), "checks", 6.5)
     metal = Paint(grey(0.8), room_c)
     pair = (-0.26, 0.26) if u[5] > 0.4 else (-0.24,)
     return [
@@ -147,7 +147,7 @@ def tap(seed: int, t_s: float, active: bool, room_c: float) -> list[Part]:
     metal = Paint(grey(mix(u[1], 0.5, 0.9)), (2 * cold + room_c) / 3)
     basin = Paint(typical(u[30], u[2], u[3], u[4], PALE), (cold + room_c) / 2)
     wood = any_colour(mix(u[5], 0.05, 0.12), u[6], u[7])
-    cupboard = Paint(wood, room_c, darker(wood, 0.7), "bars", 2)
+    cupboard = Paint(wood, room_c, darker(wood, 0.7), "bars", 2.5)
     water = Paint((0.75, 0.85, 0.95), cold, (0.5, 0.65, 0.85), "stripes", 5, 0.6, 0.85)
     wobble = 0.01 * sin(17 * t_s)
     return [
@@ -166,7 +166,7 @@ def tap(seed: int, t_s: float, active: bool, room_c: float) -> list[Part]:
 def fire(seed: int, t_s: float, active: bool, room_c: float) -> list[Part]:
     del active
     u = dice(seed)
-    bark = Paint((0.3, 0.2, 0.12), mix(u[0], 60, 120), (0.12, 0.08, 0.05), "stripes", 5)
+    bark = Paint((0.3, 0.2, 0.12), mix(u[0], 60, 120), (0.12, 0.08, 0.05), "stripes", 5.5)
     stone = Paint(grey(mix(u[1], 0.25, 0.6)), mix(u[2], room_c + 4, room_c + 14))
     logs = [
         Part(

@@ -17,7 +17,9 @@ CLAY = (0.02, 0.5, 0.5), (0.07, 0.8, 0.85)
 def _fur(u: tuple[float, ...], family: tuple[RGB, RGB], *, tabby: bool) -> tuple[Paint, Paint]:
     """Body and extremities. Fur hides some of the warmth."""
     colour = typical(u[30], u[0], u[1], u[2], family)
-    body = Paint(colour, mix(u[4], 27, 32), darker(colour, 0.5), "stripes" if tabby else "plain", 4)
+    body = Paint(
+        colour, mix(u[4], 27, 32), darker(colour, 0.5), "stripes" if tabby else "plain", 4.5
+    )
     return body, Paint(darker(colour, 0.8), mix(u[4], 29, 35))
 
 
@@ -109,7 +111,7 @@ def plant(seed: int, t_s: float, active: bool, room_c: float) -> list[Part]:
     u = dice(seed)
     pot = Paint(typical(u[30], u[0], u[1], u[2], CLAY), room_c)
     leaf = any_colour(mix(u[3], 0.22, 0.42), mix(u[4], 0.5, 1), mix(u[5], 0.1, 0.7))
-    green = Paint(leaf, room_c - mix(u[6], 0.2, 1), darker(leaf, 0.5), "grain", 3)
+    green = Paint(leaf, room_c - mix(u[6], 0.2, 1), darker(leaf, 0.5), "grain", 3.5)
     leaves: list[Part] = []
     count = 7 + int(5 * u[7])
     for i in range(count):
