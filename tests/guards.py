@@ -1,10 +1,16 @@
 """Guards around every test: nothing may block the event loop, nothing may be left behind."""
 
 import asyncio
+import faulthandler
+import gc
 import inspect
+import os
 import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from tempfile import TemporaryFile
+from time import perf_counter
+from typing import IO
 
 import psutil
 import pytest
@@ -51,43 +57,78 @@ def event_loop_guard(request: pytest.FixtureRequest, nothing_left_behind: None) 
 
 @pytest_asyncio.fixture
 async def unblocked_event_loop(request: pytest.FixtureRequest) -> AsyncIterator[None]:
-    """Fail a test that blocks its event loop or leaves a task.
+    """Fail a test that blocks its event loop or leaves a task, and say where it was held up.
 
-    A pulse measures how late it wakes up. Time in which the thread was ready but the machine's
-    cores were busy elsewhere does not count: the kernel tells it apart (schedstat).
+    A pulse measures how late it wakes up. Time that the code under test has no part in does not
+    count (`_Elsewhere`).
     """
     before = asyncio.all_tasks()
-    worst_s = 0.0
+    worst_s, where = 0.0, ""
 
-    async def pulse() -> None:
-        nonlocal worst_s
+    async def pulse(stacks: IO[str]) -> None:
+        nonlocal worst_s, where
         loop = asyncio.get_running_loop()
-        while True:
-            started, queued = loop.time(), _queued_s()
-            await asyncio.sleep(BEAT_S)
-            late = loop.time() - started - BEAT_S - (_queued_s() - queued)
-            worst_s = max(worst_s, late)
+        with _Elsewhere() as elsewhere:
+            while True:
+                started, away = loop.time(), elsewhere.seconds
+                # The interpreter's own watchdog needs no lock to look at a thread that is stuck.
+                faulthandler.dump_traceback_later(BLOCKED_S, file=stacks)
+                await asyncio.sleep(BEAT_S)
+                late = loop.time() - started - BEAT_S - (elsewhere.seconds - away)
+                if late > worst_s:
+                    stacks.seek(0)
+                    worst_s, where = late, stacks.read()
+                stacks.seek(0)
+                stacks.truncate()
 
-    beating = asyncio.create_task(pulse(), name="loop guard")
-    await asyncio.sleep(0)
-    yield
-    # A block at the very end of the test is seen by one more beat.
-    await asyncio.sleep(2 * BEAT_S)
-    beating.cancel()
+    with TemporaryFile("w+") as stacks:
+        beating = asyncio.create_task(pulse(stacks), name="loop guard")
+        await asyncio.sleep(0)
+        yield
+        # A block at the very end of the test is seen by one more beat.
+        await asyncio.sleep(2 * BEAT_S)
+        beating.cancel()
+        await asyncio.wait([beating])
+        faulthandler.cancel_dump_traceback_later()
     mine = {beating, asyncio.current_task()}
     left = [t.get_name() for t in asyncio.all_tasks() - before - mine if not t.done()]
     if left:
         pytest.fail(f"{request.node.name} left tasks: {', '.join(left)}", pytrace=False)
     if worst_s > BLOCKED_S:
-        pytest.fail(
-            f"{request.node.name} blocked the event loop for {worst_s:.2f} s", pytrace=False
-        )
+        said = f"{request.node.name} blocked the event loop for {worst_s:.2f} s"
+        pytest.fail(f"{said}\n{where}", pytrace=False)
 
 
-def _queued_s() -> float:
-    """Seconds this thread has waited for a core so far."""
-    schedstat = Path(f"/proc/self/task/{threading.get_native_id()}/schedstat")
-    try:
-        return int(schedstat.read_text().split()[1]) / 1e9
-    except OSError:  # a kernel without scheduler statistics: every delay counts
-        return 0.0
+class _Elsewhere:
+    """Counts the seconds in which this thread could not run, whatever it wanted to do.
+
+    The machine's cores were busy with other threads (schedstat) or lent to other machines (steal),
+    or the interpreter collected garbage, which takes 0.1 s and more in a process that has a
+    thousand tests behind it.
+    """
+
+    def __enter__(self) -> "_Elsewhere":
+        self._collected_s = self._began = 0.0
+        self._queue = Path(f"/proc/self/task/{threading.get_native_id()}/schedstat")
+        gc.callbacks.append(self._collecting)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        gc.callbacks.remove(self._collecting)
+
+    def _collecting(self, phase: str, info: object) -> None:
+        del info
+        if phase == "start":
+            self._began = perf_counter()
+        else:
+            self._collected_s += perf_counter() - self._began
+
+    @property
+    def seconds(self) -> float:
+        try:
+            queued_s = int(self._queue.read_text().split()[1]) / 1e9
+            with Path("/proc/stat").open() as stat:
+                stolen_s = int(stat.readline().split()[8]) / os.sysconf("SC_CLK_TCK")
+        except OSError:  # a kernel without these: every delay counts
+            return self._collected_s
+        return self._collected_s + queued_s + stolen_s
