@@ -135,6 +135,28 @@ def test_a_trained_model_is_adapted_lightly(tmp_path: Path, change: str) -> None
     assert all(any(part in name for name in changed) for part in parts)
 
 
+def test_a_second_round_goes_on_where_the_first_ended(tmp_path: Path) -> None:
+    stages = ["vision", "imu"]
+    first = training(tmp_path / "first", tmp_path / "cache", stages, steps=160)  # pyright: ignore[reportArgumentType]
+    weights = first.run(["vision", "imu"], Quiet())
+    scores: dict[str, list[float]] = {"new": [], "second": []}
+    for name, start in (("new", None), ("second", weights)):
+        run = training(
+            tmp_path / name, tmp_path / "cache", stages, steps=2, rate=1e-5, start=start  # pyright: ignore[reportArgumentType]
+        )  # fmt: skip
+        run.run(["vision", "imu"], Quiet())
+        scores[name] = [each["held_out"] for each in run.report()["stages"].values()]
+    assert min(scores["second"]) > 0.7, scores
+    assert max(scores["new"]) < 0.3, scores
+    # The words of the file that it came from are all there, in the same order.
+    with (
+        safe_open(weights, "pt") as a,
+        safe_open(tmp_path / "second/weights.safetensors", "pt") as b,
+    ):
+        ids = "modality_preprocessors.text.token_embedding.ids"
+        assert torch.equal(a.get_tensor(ids), b.get_tensor(ids))
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_towers_bind_without_a_word_and_not_at_all_when_pairs_are_shuffled(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """`streamer train`: configurations and one-line errors."""
 
+from pathlib import Path
+
 import pytest
 from typer.testing import CliRunner
 
@@ -13,6 +15,16 @@ def test_the_built_in_configuration_is_the_built_in_model() -> None:
     config = load_training("builtin")
     assert (config.model.out_embed_dim, config.model.image_size) == (256, 112)
     assert set(config.stages.recipes) == {"vision", "audio", "depth", "thermal", "imu"}
+
+
+def test_its_second_round_has_the_same_sizes(tmp_path: Path) -> None:
+    weights = tmp_path / "weights.safetensors"
+    weights.touch()
+    second = load_training("builtin_second", [f"start={weights}"])
+    assert second.model == load_training("builtin").model
+    assert second.start == weights
+    assert second.cache == load_training("builtin").cache
+    assert second.data != load_training("builtin").data
 
 
 def test_imagebind_huge_is_adapted_from_its_weights() -> None:
@@ -34,6 +46,7 @@ def test_imagebind_huge_is_adapted_from_its_weights() -> None:
         ("stages.vision.rate=-1", "stages.vision.rate: Input should be greater than 0"),
         ("stages.smell={samples: 1}", "stages.smell: Extra inputs are not permitted"),
         ("base={weights: huge.pth}", "stages.vision: expected none, since base brings image"),
+        ("start=none.safetensors", "start: none.safetensors: no such file"),
         ("stages={}", "stages: expected at least one"),
     ],
 )
