@@ -74,7 +74,9 @@ class TrainConfig(Strict):
 
     `model`: the sizes of a model, or imagebind_huge. `base`: start from trained weights instead of
     from nothing; there is no stage `vision` then, its image and text towers stay as they are.
-    `start`: a weights file of the same sizes, from which every tower goes on with all its weights.
+    `start`: a weights file of the same sizes, from which every tower goes on with all its weights;
+    those without a stage stay as they are. `locked_image`: stage `vision` trains text alone against
+    the image tower of `start`, so that what was bound to it stays bound.
     `out` holds what training makes and `cache` the rendered data, which trainings may share.
     `threads`: of this process, for arithmetic; `workers`: processes that render. `shuffle` is the
     control: wrong pairs, after which scores must fall to chance.
@@ -84,6 +86,7 @@ class TrainConfig(Strict):
     model: Annotated[ModelConfig, BeforeValidator(_sizes)]
     base: BaseModelWeights | None = None
     start: Path | None = None
+    locked_image: bool = False
     stages: Stages
     out: Path
     cache: Path
@@ -102,6 +105,8 @@ class TrainConfig(Strict):
             raise ValueError("stages.vision: expected none, since base brings image and text")
         if self.base is not None and self.start is not None:
             raise ValueError("start: expected none, since base says where training starts")
+        if self.locked_image and self.start is None:
+            raise ValueError("locked_image: expected a start, whose image tower is kept")
         if self.start is not None and not self.start.is_file():
             raise ValueError(f"start: {self.start}: no such file")
         return self
@@ -124,5 +129,6 @@ class TrainConfig(Strict):
             workers=self.workers,
             shuffle=self.shuffle,
             start=self.start,
+            locked_image=self.locked_image,
             base=None if self.base is None else Base(**self.base.model_dump()),
         )

@@ -46,6 +46,7 @@ def training(
     steps: int,
     base: Base | None = None,
     start: Path | None = None,
+    locked_image: bool = False,
     shuffle: bool = False,
     left_out: float = 0.0,
     rate: float = 4e-3,
@@ -64,6 +65,7 @@ def training(
         shuffle=shuffle,
         base=base,
         start=start,
+        locked_image=locked_image,
         save_s=0,
     )
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from encoders.binding.inputs import MARGIN
+from encoders.binding.vocabulary import PADDING
 from encoders.imagebind.config import ModelConfig, Tower
 from encoders.imagebind.preprocess.pictures import MEAN, STD
 
@@ -45,6 +46,22 @@ def patches(
     total = math.prod(sizes.grid(tower))
     order = rng.random((count, total)).argsort(axis=1)
     return torch.from_numpy(order[:, : max(1, round((1 - left_out) * total))])
+
+
+def words(tokens: Tensor, most: float, rng: np.random.Generator) -> Tensor:
+    """Compact token ids (B, n), each text with a share of 0 to `most` of its words left out.
+
+    The first token, the end and at least one word stay; what is left moves up, PADDING follows.
+    """
+    made = torch.full_like(tokens, PADDING)
+    ends = tokens.argmax(dim=1).tolist()
+    for row, text, end in zip(made, tokens, ends, strict=True):
+        said = np.arange(1, end)
+        kept = said[rng.random(len(said)) >= rng.uniform(0, most)]
+        if not kept.size and said.size:
+            kept = rng.choice(said, 1)
+        row[: len(kept) + 2] = text[[0, *kept.tolist(), end]]
+    return made
 
 
 def middles(count: int) -> NDArray[np.int64]:

@@ -2,7 +2,7 @@
 from nothing, such as imagebind_huge.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from encoders.binding.adapt import add_lora, heads_only, merge_lora
-from encoders.imagebind.checkpoint import load_towers
-from encoders.imagebind.config import TOWERS, ModelConfig, Tower
+from encoders.imagebind.checkpoint import load_towers, towers_in
+from encoders.imagebind.config import ModelConfig, Tower
 from encoders.imagebind.model import ImageBindModel
 
 Change: TypeAlias = Literal["all", "heads", "lora"]
@@ -48,14 +48,17 @@ class Base:
         if self.change == "lora":
             merge_lora(model, tower)
 
-    def others(self, sizes: ModelConfig, towers: Collection[Tower | None]) -> dict[str, Tensor]:
-        """The state of all towers but `towers`, float16 (scales float32)."""
-        left: tuple[Tower, ...] = tuple(tower for tower in TOWERS if tower not in towers)
-        return _loaded(self.weights, sizes, left, torch.float16).state_dict() if left else {}
+
+def others(
+    weights: Path, sizes: ModelConfig, towers: Collection[Tower | None]
+) -> dict[str, Tensor]:
+    """The state of all towers that a file has but `towers`, float16 (scales float32)."""
+    left: list[Tower] = [tower for tower in towers_in(weights) if tower not in towers]
+    return _loaded(weights, sizes, left, torch.float16).state_dict() if left else {}
 
 
 def _loaded(
-    weights: Path, sizes: ModelConfig, towers: tuple[Tower, ...], dtype: torch.dtype
+    weights: Path, sizes: ModelConfig, towers: Sequence[Tower], dtype: torch.dtype
 ) -> ImageBindModel:
     with torch.device("meta"):
         model = ImageBindModel(towers, **sizes.model_dump())

@@ -29,7 +29,7 @@ def captioned(
     """One caption is drawn for each picture of a batch.
 
     Captions of other pictures that describe a picture as well are not its negatives
-    (`Captions.same`).
+    (`Captions.same`). A tower whose parameters want no gradient stays as it is.
     """
     rows = cache.rows["vision"]
     rows = rows[captions.counts[rows] > 0]
@@ -46,6 +46,8 @@ def captioned(
         images = augment.colours(squares, rng, noise)
         kept = augment.patches(len(moments), model.config, "vision", left_out_at(step, recipe), rng)
         tokens = captions.tokens(drawn)
+        if recipe.words_left_out:
+            tokens = augment.words(tokens, recipe.words_left_out, rng)
         same = captions.same(moments, drawn).to(arithmetic.device)
         loss, a, b = accumulate(
             lambda part: arithmetic.unit_vectors(

@@ -9,7 +9,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from encoders.binding.base import Base
+from encoders.binding.base import others
 from encoders.binding.vocabulary import Vocabulary
 from encoders.calibration import Calibration
 from encoders.imagebind.checkpoint import tower_of
@@ -40,11 +40,11 @@ def finished(path: Path) -> dict[str, str] | None:
 
 
 def assemble(
-    path: Path, parts: Iterable[Path], sizes: ModelConfig, base: Base | None = None
+    path: Path, parts: Iterable[Path], sizes: ModelConfig, rest: Path | None = None
 ) -> None:
     """One float16 file of all finished towers, with `model` (the sizes) in its header.
 
-    With a `base`, its other towers are in the file as well.
+    Towers that no part holds are taken from the weights file `rest`, if there is one.
 
     Text keeps the rows of the words that were trained, and `token_embedding.ids` says which they
     are: int32, ascending CLIP token ids.
@@ -53,8 +53,8 @@ def assemble(
     for part in parts:
         with safe_open(part, framework="pt") as file:
             tensors |= {name: _half(name, file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118
-    if base is not None:
-        tensors |= base.others(sizes, {tower_of(name) for name in tensors})
+    if rest is not None:
+        tensors |= others(rest, sizes, {tower_of(name) for name in tensors})
     _write(path, tensors, {"model": json.dumps(sizes.model_dump(mode="json"))})
 
 

@@ -21,6 +21,8 @@ class Recipe(BaseModel):
     `left_out` is the share of patches that a step does not look at, others for each input: half
     the patches make a step nearly twice as fast for about the same progress (FLIP, arXiv
     2212.00794). The last fifth of the steps sees all, as live runs do.
+    `words_left_out`, of captions: each is drawn with 0 to this share of its words gone, so that no
+    text is known by heart and every word has to mean something.
     `alike_above`: pairs whose frozen image vectors have a higher cosine are no negatives.
 
     Defaults suit the built-in model: small, batches of 64. imagebind_huge was trained with beta2
@@ -47,6 +49,7 @@ class Recipe(BaseModel):
     clip: Positive = 1.0
     temperature: Positive = 0.1
     left_out: Annotated[float, Field(ge=0, le=0.9)] = 0.0
+    words_left_out: Annotated[float, Field(ge=0, le=0.9)] = 0.0
     alike_above: Annotated[float, Field(ge=-1, le=1)] = 1.0
 
     @property

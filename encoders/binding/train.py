@@ -34,7 +34,7 @@ from encoders.binding.export import assemble, finish, finished
 from encoders.binding.fit import SAVE_S, Interrupted, Progress, Task, fit
 from encoders.binding.recipe import Recipe
 from encoders.binding.start import start_from, start_text, whiten_stem
-from encoders.imagebind.checkpoint import load_towers
+from encoders.imagebind.checkpoint import load_towers, tower_of
 from encoders.imagebind.config import ModelConfig
 from encoders.imagebind.model import ImageBindModel
 from streamer.errors import ConfigError
@@ -70,7 +70,9 @@ class Training:
 
     With a `base` there is no stage 1: its image tower gives the anchors, and the other towers start
     from its weights. With a `start`, a weights file of the same sizes, every tower goes on from it
-    with all its weights. `shuffle` is the control of stage 2 (`bound`).
+    with all its weights, and those without a recipe stay as they are. `locked_image`: stage 1 then
+    trains text alone against the image tower of `start` (LiT, arXiv 2111.07991), and what was bound
+    to that image tower stays bound. `shuffle` is the control of stage 2 (`bound`).
     """
 
     out: Path
@@ -84,6 +86,7 @@ class Training:
     shuffle: bool = False
     base: Base | None = None
     start: Path | None = None
+    locked_image: bool = False
     save_s: float = SAVE_S
 
     def run(
@@ -109,13 +112,15 @@ class Training:
         if journals:
             journal.plot(journals, self.out / "loss.png")
         weights = self.out / "weights.safetensors"
-        assemble(weights, [self._done(stage) for stage in done], self.sizes, self.base)
+        rest = self.start if self.base is None else self.base.weights
+        assemble(weights, [self._done(stage) for stage in done], self.sizes, rest)
         return weights
 
     @property
     def complete(self) -> bool:
-        """All towers of a model that was trained from nothing are finished."""
-        return self.base is None and all(finished(self._done(m)) is not None for m in MODALITIES)
+        """All towers of a model that was not adapted from a base are finished."""
+        trained = MODALITIES if self.start is None else tuple(self.recipes)
+        return self.base is None and all(finished(self._done(m)) is not None for m in trained)
 
     def _train_vision_and_text(self, watch: Watch, stop: Callable[[], bool]) -> None:
         recipe = self.recipes["vision"]
@@ -130,6 +135,9 @@ class Training:
         else:
             start_from(model, self.start, self.sizes, captions.vocabulary)
         model.get_submodule("modality_postprocessors").requires_grad_(False)
+        if self.locked_image:
+            for name, parameter in model.named_parameters():
+                parameter.requires_grad_(parameter.requires_grad and tower_of(name) != "vision")
         model.to(self.arithmetic.device)
         task = captioned(model, cache, captions, held_out, recipe, self.seed, self.arithmetic)
         notes = self._fit("vision", task, cache.name, self.seed, watch, stop)
@@ -212,6 +220,7 @@ class Training:
                 "bf16": self.arithmetic.bf16,
                 "shuffle": self.shuffle and stage != "vision",
                 "start": self.start and _digest(self.start),
+                "locked_image": self.locked_image and stage == "vision",
                 "change": self.base and [self.base.change, self.base.rank, self.base.alpha],
             }
         )

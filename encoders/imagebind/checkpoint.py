@@ -65,6 +65,12 @@ def read_metadata(path: Path) -> Mapping[str, str]:
     return _parsed(path, {".safetensors": _metadata, ".pth": _no_metadata, ".pt": _no_metadata})
 
 
+def towers_in(path: Path) -> tuple[Tower, ...]:
+    """The towers of which a file has anything. Raises EncoderFailed as `load_towers` does."""
+    found = {tower_of(name) for name in _open(path).shapes}
+    return tuple(tower for tower in TOWERS if tower in found)
+
+
 def tower_of(name: str) -> Tower | None:
     """The tower that a name of the state dict belongs to: `modality_trunks.audio.blocks...`"""
     part, _, rest = name.partition(".")

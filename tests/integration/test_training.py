@@ -157,6 +157,21 @@ def test_a_second_round_goes_on_where_the_first_ended(tmp_path: Path) -> None:
         assert torch.equal(a.get_tensor(ids), b.get_tensor(ids))
 
 
+def test_text_goes_on_alone_against_a_locked_image_tower(tmp_path: Path) -> None:
+    first = training(tmp_path / "first", tmp_path / "cache", ["vision", "imu"], steps=8)
+    weights = first.run(["vision", "imu"], Quiet())
+    run = training(
+        tmp_path / "text", tmp_path / "cache", ["vision"], steps=8, start=weights, locked_image=True
+    )
+    with safe_open(weights, "pt") as a, safe_open(run.run(["vision"], Quiet()), "pt") as b:
+        names = set(a.keys())
+        assert names == set(b.keys()), "the towers without a recipe are there too"
+        changed = {n for n in names if not torch.equal(a.get_tensor(n), b.get_tensor(n))}
+    assert run.complete
+    assert changed
+    assert all(".text." in name for name in changed)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_towers_bind_without_a_word_and_not_at_all_when_pairs_are_shuffled(tmp_path: Path) -> None:

@@ -2,9 +2,12 @@
 
 import numpy as np
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from encoders.binding import augment
 from encoders.binding.inputs import MARGIN
+from encoders.binding.vocabulary import PADDING
 from encoders.imagebind.preprocess.pictures import normalise
 
 NOISE = augment.Noise.of(0, 1 << 20)
@@ -94,3 +97,33 @@ def test_patches_kept_are_distinct_and_differ_between_inputs() -> None:
     assert all(len(set(row)) == 16 and 0 <= min(row) <= max(row) < 64 for row in kept.tolist())
     assert len({tuple(row) for row in kept.tolist()}) == 5
     assert augment.patches(5, sizes, "vision", 0.0, np.random.default_rng(0)) is None
+
+
+@given(
+    lengths=st.lists(st.integers(0, 9), min_size=1, max_size=8),
+    most=st.floats(0.01, 0.9),
+    seed=st.integers(0, 99),
+)
+def test_words_left_out_leave_the_others_in_order_between_both_ends(
+    lengths: list[int], most: float, seed: int
+) -> None:
+    start, end = 40, 50
+    texts = [[start, *range(3, 3 + n), end] for n in lengths]
+    tokens = torch.tensor([text + [PADDING] * (12 - len(text)) for text in texts])
+    made = augment.words(tokens, most, np.random.default_rng(seed))
+    assert made.shape == tokens.shape
+    for before, row in zip(texts, made.tolist(), strict=True):
+        text = row[: row.index(end) + 1]
+        assert row[len(text) :] == [PADDING] * (12 - len(text))
+        assert (text[0], text[-1]) == (start, end)
+        assert len(text) > 2 or len(before) == 2, "a word is left"
+        kept = iter(before)
+        assert all(word in kept for word in text), "in the order they were said"
+
+
+def test_as_many_words_are_left_out_as_was_asked_for() -> None:
+    tokens = torch.tensor([[40, *range(3, 23), 50]] * 4000)
+    made = augment.words(tokens, 0.6, np.random.default_rng(0))
+    shares = 1 - ((made > PADDING).sum(dim=1) - 2) / 20
+    assert abs(float(shares.float().mean()) - 0.3) < 0.01
+    assert 0.5 < float(shares.float().quantile(0.95)) < 0.75

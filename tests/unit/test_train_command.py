@@ -17,14 +17,18 @@ def test_the_built_in_configuration_is_the_built_in_model() -> None:
     assert set(config.stages.recipes) == {"vision", "audio", "depth", "thermal", "imu"}
 
 
-def test_its_second_round_has_the_same_sizes(tmp_path: Path) -> None:
+def test_its_later_rounds_have_the_same_sizes_and_go_on_from_each_other(tmp_path: Path) -> None:
     weights = tmp_path / "weights.safetensors"
     weights.touch()
-    second = load_training("builtin_second", [f"start={weights}"])
-    assert second.model == load_training("builtin").model
-    assert second.start == weights
-    assert second.cache == load_training("builtin").cache
-    assert second.data != load_training("builtin").data
+    first = load_training("builtin")
+    second, third = (
+        load_training(f"builtin_{name}", [f"start={weights}"]) for name in ("second", "third")
+    )
+    assert first.model == second.model == third.model
+    assert first.cache == second.cache == third.cache
+    assert first.data != second.data == third.data
+    assert set(third.stages.recipes) == {"vision"}
+    assert third.locked_image
 
 
 def test_imagebind_huge_is_adapted_from_its_weights() -> None:
@@ -47,6 +51,7 @@ def test_imagebind_huge_is_adapted_from_its_weights() -> None:
         ("stages.smell={samples: 1}", "stages.smell: Extra inputs are not permitted"),
         ("base={weights: huge.pth}", "stages.vision: expected none, since base brings image"),
         ("start=none.safetensors", "start: none.safetensors: no such file"),
+        ("locked_image=true", "locked_image: expected a start"),
         ("stages={}", "stages: expected at least one"),
     ],
 )
