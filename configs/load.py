@@ -1,6 +1,6 @@
 """Reads a configuration: YAML, then `--set key=value`, then the schema. One line per error."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar
@@ -41,9 +41,12 @@ def _load(kind: type[Config], name: str, pattern: str, overrides: Sequence[str])
         raise ConfigError("\n".join(_line(problem) for problem in error.errors())) from None
 
 
-def label_set(name: str) -> LabelSet:
-    """The label set at path `name`, or the built-in one of that name. Raises `ConfigError`."""
-    return parse(Path(name).stem, _text(name, "labels/*.txt", "label set"))
+def label_set(name: str, otherwise: Iterable[str] = ()) -> LabelSet:
+    """The label set at path `name`, or the built-in one of that name. Raises `ConfigError`.
+
+    A text with templates alone takes the labels `otherwise`.
+    """
+    return parse(Path(name).stem, _text(name, "labels/*.txt", "label set"), otherwise)
 
 
 def _text(name: str, pattern: str, what: str) -> str:

@@ -7,7 +7,7 @@ them; a temperature turns cosines into probabilities.
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -72,15 +72,17 @@ class LabelSet:
         return tuple(template.replace("{}", label) for template in self.templates)
 
 
-def parse(name: str, text: str) -> LabelSet:
+def parse(name: str, text: str, otherwise: Iterable[str] = ()) -> LabelSet:
     """A label set from text: one label a line; a line with `{}` is a template; `#` comments.
 
-    Without a template line, `TEMPLATES`. Raises `ConfigError`.
+    Without a template line, `TEMPLATES`; without a label, those `otherwise`, sorted. Raises
+    `ConfigError`.
     """
     lines = [" ".join(line.split("#", 1)[0].split()) for line in text.splitlines()]
+    labels = tuple(line for line in lines if line and "{}" not in line)
     return LabelSet(
         name,
-        labels=tuple(line for line in lines if line and "{}" not in line),
+        labels=labels or tuple(sorted(otherwise)),
         templates=tuple(line for line in lines if "{}" in line) or TEMPLATES,
     )
 

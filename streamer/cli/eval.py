@@ -21,10 +21,12 @@ from rich.progress import (
 from rich.text import Text
 
 from configs.evaluation import Split, evaluate_world, world_labels
-from configs.load import load
+from configs.load import label_set, load
 from configs.schema import RunConfig
 from encoders.binding.evaluate.plot import draw
 from encoders.imagebind.runtime import ImageBind
+from sources.encodings import Encoding
+from streamer.cli.encoding import picture_encoding
 from streamer.cli.eval_files import evaluate_files, labelled, show_files
 from streamer.cli.eval_tables import show_world
 from streamer.cli.output import Json, Overrides, console, emit, one_line_errors, say_logs, say_lost
@@ -63,6 +65,26 @@ def evaluate(
             help="With --data: only this one; depth reads millimetres, thermal grey pictures."
         ),
     ] = None,
+    encoding: Annotated[
+        str | None,
+        typer.Option(
+            help="With --data: what the numbers of its pictures are, such as sun or "
+            "'{kind: depth, metres_per_unit: 0.0002}'."
+        ),
+    ] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            help="With --data: a label set in place of the table's own labels; templates alone "
+            "replace the templates."
+        ),
+    ] = None,
+    clips: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=100, help="With --data: windows a file, spread evenly; default: every 2 s."
+        ),
+    ] = None,
     overrides: Overrides = None,
     as_json: Json = False,
 ) -> None:
@@ -71,7 +93,7 @@ def evaluate(
     World: zero-shot accuracy, paraphrases, scenes of several concepts, retrieval between all
     modalities, image + sound, calibration, and how far one gets without a model. Files: accuracy
     against the distinct labels of a CSV (columns: file or filename; label, category, activity or
-    content).
+    content; counts_as, where several labels are one class).
     """
     say_logs()
     clock = SystemClock()
@@ -86,8 +108,13 @@ def evaluate(
             report = _world(settings, moments, seed, image_share, processes, plot)
         else:
             items = labelled(data)
+            picture = None if encoding is None else picture_encoding(encoding)
+            only = _only(modality, picture)
+            given = None if labels is None else label_set(labels, {item.label for item in items})
             with console.status("evaluating"):
-                report = evaluate_files(settings, items, modality)
+                report = evaluate_files(
+                    settings, items, only, given=given, picture=picture, clips=clips
+                )
             show_files(report)
             say_lost(report["lost"])
     report["wall_s"] = round((clock.now_ns() - started_ns) / NS_PER_S, 1)
@@ -105,6 +132,14 @@ def _settings(model: str, overrides: Sequence[str]) -> RunConfig:
         weights = f"encoder={{kind: imagebind, weights: {json.dumps(model)}}}"
         return load("demo", [weights, *overrides])
     return load(model, overrides)
+
+
+def _only(modality: Modality | None, picture: Encoding | None) -> Modality | None:
+    if picture is None or modality in (None, picture.modality):
+        return modality if picture is None else picture.modality
+    raise ConfigError(
+        f"--encoding {picture.kind}: expected --modality {picture.modality}, got {modality}"
+    )
 
 
 def _check_plot(plot: Path, data: Path | None) -> None:

@@ -1,7 +1,7 @@
 """Zero-shot accuracy on files that somebody has labelled: a CSV with a file and a label a row."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from configs.schema import RunConfig
 from encoders.binding.evaluate.scores import confusion, most_confused, share, top1
 from encoders.zeroshot import LabelSet, class_vectors, unit
 from sources.encodings import Depth, Encoding, ThermalPicture
+from streamer.cli.clips import narrowed, spread_over
 from streamer.cli.files import embeddings_of, file_plan, modalities_of, source_of
 from streamer.cli.output import console
 from streamer.errors import ConfigError
@@ -21,6 +22,7 @@ from streamer.types import MODALITIES, Modality
 
 FILE_COLUMNS = ("file", "filename")
 LABEL_COLUMNS = ("label", "category", "activity", "content")
+GROUP_COLUMN = "counts_as"
 LARGEST_CSV = 16 << 20
 HOP_S = 2.0
 # A picture file does not say what its numbers are.
@@ -32,15 +34,19 @@ ENCODINGS: dict[Modality, Encoding] = {
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
+    """`counts_as`: the class that the label is one of the names of; "" = the label itself."""
+
     path: Path
     label: str
+    counts_as: str = ""
 
 
 def labelled(data: Path) -> list[Labelled]:
     """The files that a CSV names, relative to its folder, with their labels.
 
     `data`: the CSV, or a folder with labels.csv, meta.csv or a single CSV. An underscore in a
-    label is read as a space. Raises `ConfigError`.
+    label is read as a space. A column `counts_as` joins labels to one class: a basement and a
+    foyer that both count as "others" are not taken for each other. Raises `ConfigError`.
     """
     table = _table(data)
     try:
@@ -51,28 +57,46 @@ def labelled(data: Path) -> list[Labelled]:
             file_column = _column(table, reader.fieldnames or (), FILE_COLUMNS)
             label_column = _column(table, reader.fieldnames or (), LABEL_COLUMNS)
             rows = [
-                (reader.line_num, row[file_column] or "", row[label_column] or "") for row in reader
+                (
+                    reader.line_num,
+                    row[file_column] or "",
+                    row[label_column] or "",
+                    row.get(GROUP_COLUMN) or "",
+                )
+                for row in reader
             ]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         why = error.strerror if isinstance(error, OSError) else error
         raise ConfigError(f"{table}: expected a CSV of files and labels ({why})") from None
     if not rows:
         raise ConfigError(f"{table}: expected at least one row")
-    return [_row(table, line, name, label) for line, name, label in rows]
+    return [_row(table, *row) for row in rows]
 
 
 def evaluate_files(
-    settings: RunConfig, items: Sequence[Labelled], only: Modality | None
+    settings: RunConfig,
+    items: Sequence[Labelled],
+    only: Modality | None,
+    *,
+    given: LabelSet | None = None,
+    picture: Encoding | None = None,
+    clips: int | None = None,
 ) -> dict[str, Any]:
-    """Top-1 of every file against the distinct labels as prompts, by modality; JSON-ready.
+    """Top-1 of every file against the labels as prompts, by modality; JSON-ready.
 
-    A file's vector is the mean of its windows' vectors. Files without a window that was full
-    enough are named under `lost`. Raises `SourceLost`, `ConfigError`, `EncoderFailed`.
+    The labels are those of the files, or those `given`; a label is right if it counts as the
+    file's class. A file's vector is the mean of its windows' unit vectors: of all at a hop of 2 s,
+    or of `clips` windows spread evenly. `picture` says what the numbers of pictures are. Files
+    without a window that was full enough are named under `lost`. Raises `SourceLost`,
+    `ConfigError`, `EncoderFailed`.
     """
-    labels = LabelSet("labels", tuple(sorted({item.label for item in items})))
-    picture = ENCODINGS.get(only) if only is not None else None
+    labels = given or LabelSet("labels", tuple(sorted({item.label for item in items})))
+    class_of = _classes(items, labels)
+    names = tuple(dict.fromkeys(class_of.values()))
+    columns = [names.index(class_of[label]) for label in labels.labels]
+    picture = picture or (ENCODINGS.get(only) if only is not None else None)
     still_s = settings.windows.length_s.vision
-    sources = [source_of(item.path, still_s, picture) for item in items]
+    sources = [narrowed(source_of(item.path, still_s, picture), only) for item in items]
     modalities = modalities_of(sources) & ({only} if only is not None else set(MODALITIES))
     if not modalities:
         raise ConfigError(f"--modality {only}: expected files that have it, found none")
@@ -82,14 +106,15 @@ def evaluate_files(
     lost: list[str] = []
     # Every modality of a file goes through the pipeline, so every tower is opened.
     with settings.encoder.open(modalities_of(sources), text=True) as encoder:
-        classes = class_vectors(encoder.text, labels)
+        prompts = class_vectors(encoder.text, labels)
         for item, source in zip(items, sources, strict=True):
-            found = embeddings_of(source, plan, encoder)
+            spread = (source, plan) if clips is None else spread_over(source, plan, clips)
+            found = embeddings_of(*spread, encoder)
             for modality in modalities:
                 windows = [e.vector for e in found if e.modality == modality]
                 if windows:
                     vectors[modality].append(unit(np.array(windows)).mean(axis=0))
-                    truths[modality].append(labels.labels.index(item.label))
+                    truths[modality].append(names.index(class_of[item.label]))
             if not any(e.modality in modalities for e in found):
                 lost.append(f"{item.path}: no window was full enough")
         return {
@@ -97,9 +122,14 @@ def evaluate_files(
             "model_hash": encoder.hash,
             "files": len(items),
             "labels": list(labels.labels),
+            "classes": list(names),
             "lost": lost,
             "results": {
-                modality: _scores(np.array(vectors[modality]), truths[modality], classes, labels)
+                modality: _scores(
+                    by_class(unit(np.array(vectors[modality])) @ unit(prompts).T, columns),
+                    truths[modality],
+                    names,
+                )
                 for modality in MODALITIES
                 if vectors.get(modality)
             },
@@ -121,20 +151,41 @@ def show_files(report: dict[str, Any]) -> None:
     console.print(table)
 
 
+def by_class(cosines: NDArray[np.float64], columns: Sequence[int]) -> NDArray[np.float64]:
+    """Of cosines with labels (n, K), the best of each class (n, C); `columns[k]` is k's class."""
+    best = np.full((len(cosines), max(columns) + 1), -np.inf)
+    for label, column in enumerate(columns):
+        best[:, column] = np.maximum(best[:, column], cosines[:, label])
+    return best
+
+
 def _scores(
-    vectors: NDArray[np.float64],
-    truth: Sequence[int],
-    classes: NDArray[np.float32],
-    labels: LabelSet,
+    cosines: NDArray[np.float64], truth: Sequence[int], classes: Sequence[str]
 ) -> dict[str, Any]:
-    cosines, true = unit(vectors) @ unit(classes).T, np.array(truth, np.intp)
-    counts = confusion(cosines, true, len(labels.labels))
+    true = np.array(truth, np.intp)
+    counts = confusion(cosines, true, len(classes))
     return {
         "accuracy": asdict(share(float(top1(cosines, true).mean()), len(true))),
-        "chance": 1 / len(labels.labels),
-        "confused": [asdict(pair) for pair in most_confused(counts, labels.labels)],
+        "chance": 1 / len(classes),
+        "confused": [asdict(pair) for pair in most_confused(counts, classes)],
         "confusion": counts.tolist(),
     }
+
+
+def _classes(items: Sequence[Labelled], labels: LabelSet) -> Mapping[str, str]:
+    """The class of every label. Raises `ConfigError` where the table and the set disagree."""
+    found = dict.fromkeys(labels.labels, "")
+    for item in items:
+        if item.label not in found:
+            raise ConfigError(f'{item.path}: expected a label of {labels.name}, got "{item.label}"')
+        name = item.counts_as or item.label
+        if found[item.label] not in ("", name):
+            raise ConfigError(
+                f'{item.path}: expected "{item.label}" to count as "{found[item.label]}" again, '
+                f'got "{name}"'
+            )
+        found[item.label] = name
+    return {label: name or label for label, name in found.items()}
 
 
 def _table(data: Path) -> Path:
@@ -156,10 +207,14 @@ def _column(table: Path, found: Sequence[str], names: Sequence[str]) -> str:
     )
 
 
-def _row(table: Path, line: int, name: str, label: str) -> Labelled:
-    path, words = table.parent / name, " ".join(label.replace("_", " ").split())
+def _row(table: Path, line: int, name: str, label: str, group: str) -> Labelled:
+    path, words = table.parent / name, _words(label)
     if not name or not words:
         raise ConfigError(f"{table}:{line}: expected a file and a label, got {name!r}, {label!r}")
     if not path.is_file():
         raise ConfigError(f"{table}:{line}: {path}: no such file")
-    return Labelled(path, words)
+    return Labelled(path, words, _words(group))
+
+
+def _words(label: str) -> str:
+    return " ".join(label.replace("_", " ").split())
