@@ -9,9 +9,12 @@ import torch
 from streamer.errors import EncoderFailed
 
 DeviceChoice: TypeAlias = Literal["auto", "cpu", "cuda"]
-PrecisionChoice: TypeAlias = Literal["auto", "fp32", "bf16", "fp16"]
+Precision: TypeAlias = Literal["fp32", "bf16", "fp16"]
+PrecisionChoice: TypeAlias = Literal["auto"] | Precision
 
-_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+_DTYPES: dict[Precision, torch.dtype] = {
+    "fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16,
+}  # fmt: skip
 _BF16_CAPABILITY = (8, 0)  # Ampere; Orin has 8.7, Xavier 7.2
 
 
@@ -21,6 +24,19 @@ class Placement:
     dtype: torch.dtype
     reason: str
     """Why, in a line for the log."""
+
+    @property
+    def precision(self) -> Precision:
+        return next(name for name, dtype in _DTYPES.items() if dtype == self.dtype)
+
+
+@dataclass(frozen=True, slots=True)
+class GpuMemory:
+    """In bytes. `integrated`: it is the machine's own memory, as on a Jetson."""
+
+    free: int
+    total: int
+    integrated: bool
 
 
 def place(device: DeviceChoice = "auto", precision: PrecisionChoice = "auto") -> Placement:
@@ -41,6 +57,14 @@ def place(device: DeviceChoice = "auto", precision: PrecisionChoice = "auto") ->
     why = "as asked" if device == "cuda" else "GPU found"
     dtype, reason = cuda_precision(precision, torch.cuda.get_device_capability())
     return Placement(torch.device("cuda"), dtype, f"cuda ({why}: {name}), {reason}")
+
+
+def gpu_memory() -> GpuMemory | None:
+    """Of the GPU that `place` would choose; None without one."""
+    if not torch.cuda.is_available():
+        return None
+    free, total = torch.cuda.mem_get_info()
+    return GpuMemory(free, total, bool(torch.cuda.get_device_properties().is_integrated))
 
 
 def cpu_precision(precision: PrecisionChoice, *, fast_bf16: bool) -> tuple[torch.dtype, str]:

@@ -98,6 +98,15 @@ class ImageBindEncoder(BaseModel):
             if path is not None:
                 read_header(path)
 
+    def sizes(self) -> ModelConfig:
+        """The sizes of the model that `open` would build; of a file, only the header is read.
+
+        Raises `EncoderFailed` where the file is missing or damaged.
+        """
+        with self._file() as path:
+            header = Header() if path is None else read_header(path)
+        return ModelConfig.model_validate(self._sizes(header))
+
     @contextmanager
     def _file(self) -> Generator[Path | None, None, None]:
         """The file of weights, while it is needed; None for random ones."""

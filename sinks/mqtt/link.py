@@ -273,7 +273,7 @@ def _refusal(error: aiomqtt.MqttError) -> LinkLost:
         return LinkLost(
             f"refused: {_words(error)}", refused=True, unsupported=code == _UNSUPPORTED_VERSION
         )
-    return LinkLost(str(error), refused=isinstance(error.__context__, ssl.SSLError))
+    return LinkLost(_words(error), refused=isinstance(error.__context__, ssl.SSLError))
 
 
 @asynccontextmanager

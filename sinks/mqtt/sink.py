@@ -5,7 +5,7 @@ import os
 import ssl
 import uuid
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -110,16 +110,27 @@ class MqttSink(BaseModel):
         )
 
     @asynccontextmanager
+    async def reached(self) -> AsyncGenerator["Endpoint"]:
+        """Where the broker is; an embedded one runs meanwhile.
+
+        An external one need not be there. Raises `ConfigError`, and `SinkLost` where an embedded
+        one cannot start.
+        """
+        endpoint = await self.endpoint()
+        if self.broker == "external":
+            yield endpoint
+            return
+        from sinks.mqtt.broker import embedded, find_mosquitto
+
+        async with embedded(endpoint, find_mosquitto()) as started:
+            yield started
+
+    @asynccontextmanager
     async def open(self, clock: Clock, *, lossless: bool = False) -> AsyncGenerator["Sender"]:
         """An open sink; the broker need not be there yet. On leaving, drains and says offline."""
         from sinks.mqtt.sender import Sender
 
-        async with AsyncExitStack() as stack:
-            endpoint = await self.endpoint()
-            if self.broker == "embedded":
-                from sinks.mqtt.broker import embedded, find_mosquitto
-
-                endpoint = await stack.enter_async_context(embedded(endpoint, find_mosquitto()))
+        async with self.reached() as endpoint:
             session = Session(
                 self.topics,
                 uuid.uuid4().hex[:16],

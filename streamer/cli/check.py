@@ -2,9 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.table import Table
@@ -12,12 +10,10 @@ from rich.table import Table
 from configs.load import load
 from configs.schema import RunConfig
 from sinks.mqtt.sink import MqttSink
+from streamer.cli.look import Look, look_at
 from streamer.cli.output import Json, Overrides, console, emit, one_line_errors, say_logs
 from streamer.cli.session import preflight
-from streamer.clock import SystemClock
-from streamer.errors import SourceLost
 from streamer.protocols import Source
-from streamer.types import NS_PER_S, AudioBlock, ImuBlock, Sample, Truth, pixels
 
 
 def check(
@@ -49,108 +45,9 @@ def check(
         raise typer.Exit(1)
 
 
-HIGHEST_HZ = {"vision": 1e4, "depth": 1e4, "thermal": 1e4, "audio": 1e6, "imu": 1e5}
-"""No sensor of a robot is faster; a higher rate means that stamps are read in the wrong unit."""
-
-
-@dataclass(slots=True)
-class Look:
-    """What was seen of one stream."""
-
-    stream: str
-    modality: str
-    samples: int = 0
-    first_ns: int = 0
-    end_ns: int = 0
-    covered_ns: int = 0
-    readings: int = 0
-    what: str = ""
-    why: str = ""
-
-    @property
-    def verdict(self) -> str:
-        if self.why or not self.samples:
-            return self.why or "no sample came"
-        highest_hz = HIGHEST_HZ[self.modality]
-        if self.rate_hz > highest_hz:
-            return f"{self.rate_hz:.3g} Hz is not possible: are the units of its time right?"
-        return "ok"
-
-    @property
-    def rate_hz(self) -> float:
-        """Pictures, sound samples or readings a second of its own time."""
-        span_ns = self.end_ns - self.first_ns
-        return self.readings * NS_PER_S / span_ns if span_ns > 0 else 0.0
-
-    def add(self, sample: Sample) -> None:
-        if not self.samples:
-            self.first_ns = sample.t_ns
-            self.what = _describe(sample)
-        self.samples += 1
-        self.end_ns = max(self.end_ns, sample.end_ns)
-        self.covered_ns += sample.duration_ns
-        self.readings += _readings(sample)
-
-    def report(self) -> dict[str, Any]:
-        span_s = (self.end_ns - self.first_ns) / NS_PER_S
-        return {
-            "modality": self.modality,
-            "verdict": self.verdict,
-            "samples": self.samples,
-            "rate_hz": round(self.rate_hz, 2),
-            "coverage": round(min(1.0, self.covered_ns / NS_PER_S / span_s), 3) if span_s else 0.0,
-            "what": self.what,
-        }
-
-
 async def _look_at_all(sources: Sequence[Source], seconds: float) -> list[Look]:
-    looks = await asyncio.gather(*(_look_at(source, seconds) for source in sources))
+    looks = await asyncio.gather(*(look_at(source, seconds) for source in sources))
     return [look for of_source in looks for look in of_source]
-
-
-async def _look_at(source: Source, seconds: float) -> list[Look]:
-    """Read until `seconds` have passed, of wall time or in every stream's own time."""
-    clock = SystemClock()
-    looks = {info.name: Look(info.name, info.modality) for info in source.streams}
-    enough_ns = int(seconds * NS_PER_S)
-
-    async def read() -> None:
-        async with source.open(clock) as samples:
-            async for sample in samples:
-                if isinstance(sample, Truth):
-                    continue
-                look = looks[sample.stream]
-                look.add(sample)
-                if not source.live and all(
-                    each.end_ns - each.first_ns >= enough_ns for each in looks.values()
-                ):
-                    return
-
-    try:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(read(), seconds if source.live else 30 + seconds)
-    except SourceLost as error:
-        for look in looks.values():
-            look.why = str(error)
-    return list(looks.values())
-
-
-def _describe(sample: Sample) -> str:
-    if isinstance(sample.data, AudioBlock):
-        return f"{sample.data.rate_hz} Hz, blocks of {len(sample.data.samples)}"
-    if isinstance(sample.data, ImuBlock):
-        return f"6 axes, blocks of {len(sample.data.t_ns)}"
-    picture = pixels(sample)
-    return f"{picture.dtype} {'x'.join(map(str, picture.shape))}"
-
-
-def _readings(sample: Sample) -> int:
-    """Pictures, sound samples or inertial readings."""
-    if isinstance(sample.data, AudioBlock):
-        return len(sample.data.samples)
-    if isinstance(sample.data, ImuBlock):
-        return len(sample.data.t_ns)
-    return 1
 
 
 def _table(looks: Sequence[Look]) -> Table:

@@ -6,6 +6,7 @@ import typer
 
 from streamer.cli.check import check
 from streamer.cli.demo import demo
+from streamer.cli.doctor.command import doctor
 from streamer.cli.embed import embed
 from streamer.cli.eval import evaluate
 from streamer.cli.listen import listen
@@ -38,6 +39,6 @@ def main(
     """
 
 
-for verb in (demo, run, check, embed, listen, train):
+for verb in (demo, run, check, doctor, embed, listen, train):
     app.command()(verb)
 app.command("eval")(evaluate)

@@ -1,0 +1,1 @@
+"""`streamer doctor`: one file a check, each a function that returns what it found."""
