@@ -41,19 +41,25 @@ class Colour(BaseModel):
 
 class Depth(BaseModel):
     """Depth proportional to the number: 0.001 for millimetres, 0.0002 for 1/5000 m (TUM),
-    0.00390625 for 1/256 m (KITTI). Gives float32 (H, W) metres, 0 = no return."""
+    0.00390625 for 1/256 m (KITTI). Gives float32 (H, W) metres, 0 = no return.
+
+    Without `metres_per_unit`, as ROS has it (REP 118): 16-bit numbers are millimetres, floating
+    point is metres, and what is not finite or not above 0 is no return.
+    """
 
     model_config = _CONFIG
 
     kind: Literal["depth"] = "depth"
     modality: ClassVar[Modality] = "depth"
-    metres_per_unit: float = Field(gt=0, allow_inf_nan=False)
+    metres_per_unit: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     invalid: int | None = None
     """A number that means no return, besides 0; often 65535."""
 
     def decode(self, picture: Picture) -> NDArray[np.float32]:
+        if self.metres_per_unit is None and picture.dtype.kind == "f":
+            return _metres(_one_channel(picture))
         raw = _one_channel_16(picture)
-        metres = (raw * self.metres_per_unit).astype(np.float32)
+        metres = (raw * (self.metres_per_unit or 0.001)).astype(np.float32)
         if self.invalid is not None:
             metres[raw == self.invalid] = 0
         return metres
@@ -119,14 +125,20 @@ class ThermalCounts(BaseModel):
 
 
 class ThermalPicture(BaseModel):
-    """An 8-bit grey picture, white hot, without temperatures. Gives uint8 (H, W)."""
+    """An 8-bit grey picture, white hot, without temperatures: gives uint8 (H, W). Floating point
+    is degrees Celsius: gives float32 (H, W)."""
 
     model_config = _CONFIG
 
     kind: Literal["thermal_picture"] = "thermal_picture"
     modality: ClassVar[Modality] = "thermal"
 
-    def decode(self, picture: Picture) -> NDArray[np.uint8]:
+    def decode(self, picture: Picture) -> NDArray[np.uint8] | NDArray[np.float32]:
+        if picture.dtype.kind == "f":
+            celsius = _one_channel(picture).astype(np.float32)
+            if not np.isfinite(celsius).all():
+                raise WrongPicture("degrees Celsius were expected, some are not finite")
+            return celsius
         if picture.dtype != np.uint8:
             raise WrongPicture(f"an 8-bit picture was expected, {_shape(picture)} came")
         if picture.ndim == 2:
@@ -142,6 +154,19 @@ Encoding: TypeAlias = Annotated[
     Colour | Depth | SunDepth | KinectDisparity | Centikelvin | ThermalCounts | ThermalPicture,
     Field(discriminator="kind"),
 ]
+
+
+def _one_channel(picture: Picture) -> Picture:
+    if picture.ndim != 2:
+        raise WrongPicture(f"one channel was expected, {_shape(picture)} came")
+    return picture
+
+
+def _metres(metres: Picture) -> NDArray[np.float32]:
+    """As float32; no return where a number is none, not finite even as float32, or not above 0."""
+    with np.errstate(over="ignore"):
+        narrow = metres.astype(np.float32)
+    return np.where(np.isfinite(narrow) & (narrow > 0), narrow, np.float32(0))
 
 
 def _one_channel_16(picture: Picture) -> NDArray[np.uint16]:

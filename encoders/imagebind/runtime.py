@@ -1,5 +1,6 @@
 """ImageBind as an encoder: windows in, unit vectors out. Synchronous; one thread at a time."""
 
+import hashlib
 import logging
 from collections.abc import Collection, Generator, Sequence
 from contextlib import contextmanager
@@ -106,6 +107,23 @@ class ImageBindEncoder(BaseModel):
         with self._file() as path:
             header = Header() if path is None else read_header(path)
         return ModelConfig.model_validate(self._sizes(header))
+
+    def weights_hash(self) -> str:
+        """64 hex digits: SHA-256 of the file of weights; of seed and sizes where there is none.
+
+        Vectors of one space have it in common. The hash of an opened model (`ImageBind.hash`)
+        covers the towers that were built, and so differs between a run with sound and one without.
+        """
+        with self._file() as path:
+            if path is None:
+                sizes = ModelConfig.model_validate(self._sizes(Header()))
+                text = f"{RANDOM} {self.seed} {sizes.model_dump_json()}"
+                return hashlib.sha256(text.encode()).hexdigest()
+            try:
+                with path.open("rb") as file:
+                    return hashlib.file_digest(file, "sha256").hexdigest()
+            except OSError as error:
+                raise EncoderFailed(f"{path}: cannot be read ({error.strerror})") from None
 
     @contextmanager
     def _file(self) -> Generator[Path | None, None, None]:

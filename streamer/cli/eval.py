@@ -62,7 +62,7 @@ def evaluate(
     modality: Annotated[
         Modality | None,
         typer.Option(
-            help="With --data: only this one; depth reads millimetres, thermal grey pictures."
+            help="With --data: only this one. Depth, thermal, imu files: as embed's --as has them."
         ),
     ] = None,
     encoding: Annotated[

@@ -13,9 +13,10 @@ from rich.table import Table
 from configs.schema import RunConfig
 from encoders.binding.evaluate.scores import confusion, most_confused, share, top1
 from encoders.zeroshot import LabelSet, class_vectors, unit
-from sources.encodings import Depth, Encoding, ThermalPicture
+from sources.encodings import Encoding
 from streamer.cli.clips import narrowed, spread_over
 from streamer.cli.files import embeddings_of, file_plan, modalities_of, source_of
+from streamer.cli.inputs import READINGS
 from streamer.cli.output import console
 from streamer.errors import ConfigError
 from streamer.types import MODALITIES, Modality
@@ -25,11 +26,6 @@ LABEL_COLUMNS = ("label", "category", "activity", "content")
 GROUP_COLUMN = "counts_as"
 LARGEST_CSV = 16 << 20
 HOP_S = 2.0
-# A picture file does not say what its numbers are.
-ENCODINGS: dict[Modality, Encoding] = {
-    "depth": Depth(metres_per_unit=0.001),
-    "thermal": ThermalPicture(),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +90,7 @@ def evaluate_files(
     class_of = _classes(items, labels)
     names = tuple(dict.fromkeys(class_of.values()))
     columns = [names.index(class_of[label]) for label in labels.labels]
-    picture = picture or (ENCODINGS.get(only) if only is not None else None)
+    picture = picture or (READINGS.get(only) if only is not None else None)
     still_s = settings.windows.length_s.vision
     sources = [narrowed(source_of(item.path, still_s, picture), only) for item in items]
     modalities = modalities_of(sources) & ({only} if only is not None else set(MODALITIES))

@@ -11,6 +11,7 @@ from streamer.cli.embed import embed
 from streamer.cli.eval import evaluate
 from streamer.cli.listen import listen
 from streamer.cli.run import run
+from streamer.cli.search import search
 from streamer.cli.train import train
 from streamer.version import __version__
 
@@ -39,6 +40,6 @@ def main(
     """
 
 
-for verb in (demo, run, check, doctor, embed, listen, train):
+for verb in (demo, run, check, doctor, embed, search, listen, train):
     app.command()(verb)
 app.command("eval")(evaluate)

@@ -137,15 +137,16 @@ def test_a_run_that_cannot_read_its_file_is_one_line() -> None:
     assert "Traceback" not in result.err
 
 
-@pytest.mark.parametrize("command", ["demo", "run", "check", "embed", "listen"])
+@pytest.mark.parametrize("command", ["demo", "run", "check", "embed", "search", "listen"])
 def test_a_typo_is_one_line_and_status_2(command: str) -> None:
-    where = {"embed": ["README.md", "--config", "demo"], "demo": []}.get(command, ["demo"])
+    files = {"embed": ["README.md"], "search": ["README.md", "a dog"], "demo": []}
+    where = files.get(command, ["demo"])
     result = streamer(command, *where, "--set", "sinks.0.prot=1")
     assert result.code == 2
     assert result.err == "error: sinks.0.mqtt.prot: Extra inputs are not permitted\n"
 
 
-@pytest.mark.parametrize("command", ["", "demo", "run", "check", "embed", "listen"])
+@pytest.mark.parametrize("command", ["", "demo", "run", "check", "embed", "search", "listen"])
 def test_help_teaches(command: str) -> None:
     result = streamer(*[command] if command else [], "--help")
     assert result.code == 0

@@ -93,6 +93,24 @@ def test_pictures_are_what_the_modality_says(config: str, tmp_path: Path) -> Non
 
 
 @pytest.mark.timeout(300)
+def test_tables_of_motion(config: str, tmp_path: Path) -> None:
+    import numpy as np
+
+    for name, turning in (("still", 0), ("turning", 2)):
+        t = np.arange(500) / 100
+        rows = [t, 0 * t, 0 * t, 0 * t + 9.8, 0 * t, 0 * t, turning + 0 * t]
+        path = tmp_path / f"{name}.csv"
+        header = "t_s,ax,ay,az,gx,gy,gz"
+        np.savetxt(path, np.column_stack(rows), "%.4f", ",", header=header, comments="")
+    table = tmp_path / "labels.csv"
+    table.write_text("file,label\nstill.csv,still\nturning.csv,turning\n")
+    arguments = ["--data", str(table), "--modality", "imu", "--json"]
+    result = streamer("eval", config, *arguments, timeout=280)
+    assert result.code == 0, result.err
+    assert result.report["results"]["imu"]["accuracy"]["n"] == 2
+
+
+@pytest.mark.timeout(300)
 def test_what_cannot_work_is_found_at_once() -> None:
     result = streamer("eval", "nowhere.safetensors", "--json", timeout=280)
     assert result.code == 1

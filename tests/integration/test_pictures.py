@@ -118,3 +118,63 @@ def test_a_later_damaged_picture_is_named_when_it_is_looked_at(tmp_path: Path) -
 
     with pytest.raises(SourceLost, match=r"2\.png: not a picture"):
         pixels(samples[1])
+
+
+@pytest.mark.parametrize("dtype", ["<f4", ">f4", "<f8", "<f2"])
+@pytest.mark.parametrize("by_column", [False, True])
+def test_an_array_of_metres(tmp_path: Path, dtype: str, by_column: bool) -> None:
+    metres = np.array([[0.5, 1, 1.5], [2, 0, 4]])
+    stored = metres.astype(dtype)
+    np.save(tmp_path / "one.npy", np.asfortranarray(stored) if by_column else stored)
+    sample = read(pictures(tmp_path / "one.npy", {"kind": "depth"}))[0]
+    np.testing.assert_array_equal(pixels(sample), metres)
+    assert pixels(sample).dtype == np.float32
+
+
+def test_an_array_of_millimetres_of_the_other_byte_order(tmp_path: Path) -> None:
+    np.save(tmp_path / "one.npy", np.array([[1500, 0]], ">u2"))
+    sample = read(pictures(tmp_path / "one.npy", MILLIMETRES))[0]
+    np.testing.assert_allclose(pixels(sample), [[1.5, 0]])
+
+
+class Code:
+    """Would run when unpickled."""
+
+    def __reduce__(self) -> Any:
+        return print, ("this must not be run",)
+
+
+def header(shape: str, descr: str = "'<f4'") -> bytes:
+    text = f"{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}}}\n".encode()
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "not a .npy file, or damaged"),
+        (b"\x93NUMPY\x09\x00", "not a .npy file, or damaged"),
+        (header("(2, 3)") + bytes(20), "not a .npy file, or damaged"),
+        (header("(1000000000, 1000000000)") + bytes(20), "not a .npy file, or damaged"),
+        (header("(-1, 5)") + bytes(20), "an array of numbers"),
+        (header("(0, 5)"), "an array of numbers"),
+        (header("(5,)") + bytes(20), "an array of numbers"),
+        (header("(1, 5)", "'<c8'") + bytes(40), "an array of numbers"),
+        (header("__import__('os').getpid()") + bytes(20), "not a .npy file, or damaged"),
+    ],
+)
+def test_a_damaged_array_is_one_line(tmp_path: Path, data: bytes, message: str) -> None:
+    path = tmp_path / "one.npy"
+    path.write_bytes(data)
+    with pytest.raises(SourceLost, match=message) as error:
+        read(pictures(path, {"kind": "depth"}))
+    assert "\n" not in str(error.value)
+
+
+def test_an_array_of_objects_runs_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.save(tmp_path / "one.npy", np.array([[Code()]], object), allow_pickle=True)
+    with pytest.raises(SourceLost, match="an array of numbers"):
+        read(pictures(tmp_path / "one.npy", {"kind": "depth"}))
+    assert "must not be run" not in capsys.readouterr().out

@@ -45,6 +45,22 @@ def test_depth(
     np.testing.assert_allclose(got, [metres], rtol=1e-6)
 
 
+def test_depth_as_ros_has_it() -> None:
+    # 16 bits are millimetres; floating point is metres, and nothing where it is no distance.
+    np.testing.assert_allclose(Depth().decode(raw(0, 1500)), [[0, 1.5]])
+    odd = np.array([[1.5, 0, -2, np.nan, np.inf, 1e300]])
+    np.testing.assert_array_equal(Depth().decode(odd), [[1.5, 0, 0, 0, 0, 0]])
+    assert Depth().decode(odd).dtype == np.float32
+
+
+def test_floating_point_heat_is_in_degrees() -> None:
+    got = ThermalPicture().decode(np.array([[-3.5, 36.5]]))
+    np.testing.assert_array_equal(got, [[-3.5, 36.5]])
+    assert got.dtype == np.float32
+    with pytest.raises(WrongPicture, match="some are not finite"):
+        ThermalPicture().decode(np.array([[np.nan, 36.5]]))
+
+
 def test_temperature() -> None:
     np.testing.assert_allclose(Centikelvin().decode(raw(27315, 29815)), [[0, 25]], atol=1e-5)
     counts = ThermalCounts(scale=0.04, offset=-100).decode(raw(0, 3000))
@@ -63,6 +79,8 @@ def test_pictures_of_eight_bits() -> None:
     ("encoding", "picture", "why"),
     [
         (Depth(metres_per_unit=1), np.zeros((2, 3), np.uint8), "16 bits was expected, uint8 2x3"),
+        (Depth(), np.zeros((2, 3, 3), np.float32), "one channel was expected, float32 2x3x3"),
+        (Depth(metres_per_unit=1), np.zeros((2, 3), np.float32), "16 bits was expected, float32"),
         (SunDepth(), np.zeros((2, 3, 3), np.uint16), "one channel of 16 bits .* uint16 2x3x3"),
         (Centikelvin(), np.zeros((2, 3), np.float32), "float32 2x3 came"),
         (Colour(), np.zeros((2, 3), np.uint16), "8-bit picture was expected"),
