@@ -8,8 +8,10 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from configs.schema import RunConfig
+from configs.schema import Lengths, RunConfig
 from configs.training import TrainConfig
+from encoders.conventions import contradiction
+from encoders.imagebind.runtime import ImageBindEncoder
 from encoders.zeroshot import LabelSet, parse
 from streamer.errors import ConfigError
 
@@ -21,9 +23,10 @@ Config = TypeVar("Config", bound=BaseModel)
 def load(name: str, overrides: Sequence[str] = ()) -> RunConfig:
     """The configuration at path `name`, or the built-in one of that name (`demo`).
 
-    Raises `ConfigError`, one line per problem, each beginning with the path of the field.
+    What a file of calibration chose (`encoder.calibration`) is filled in. Raises `ConfigError`, one
+    line per problem, each beginning with the path of the field.
     """
-    return _load(RunConfig, name, "*.yaml", overrides)
+    return _settled(_load(RunConfig, name, "*.yaml", overrides))
 
 
 def load_training(name: str, overrides: Sequence[str] = ()) -> TrainConfig:
@@ -39,6 +42,22 @@ def _load(kind: type[Config], name: str, pattern: str, overrides: Sequence[str])
         return kind.model_validate(tree)
     except ValidationError as error:
         raise ConfigError("\n".join(_line(problem) for problem in error.errors())) from None
+
+
+def _settled(config: RunConfig) -> RunConfig:
+    """The configuration with the conventions of its file of calibration, if it names one."""
+    encoder = config.encoder
+    if not isinstance(encoder, ImageBindEncoder) or (said := encoder.calibrated()) is None:
+        return config
+    own, named = config.windows.length_s, said.conventions.length_s
+    for modality, length_s in named.items():
+        mine = getattr(own, modality)
+        if modality in own.model_fields_set and mine != length_s:
+            where = f"windows.length_s.{modality}"
+            raise contradiction(where, mine, length_s, str(encoder.calibration))
+    lengths = Lengths.model_validate({**own.model_dump(exclude_unset=True), **named})
+    windows = config.windows.model_copy(update={"length_s": lengths})
+    return config.model_copy(update={"encoder": encoder.settled(), "windows": windows})
 
 
 def label_set(name: str, otherwise: Iterable[str] = ()) -> LabelSet:

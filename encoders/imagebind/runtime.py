@@ -4,6 +4,7 @@ import hashlib
 import logging
 from collections.abc import Collection, Generator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias, cast
@@ -23,6 +24,7 @@ from pydantic import (
 from torch import Tensor
 
 from encoders.calibration import Calibration
+from encoders.conventions import Calibrated, read_calibrated, settled
 from encoders.imagebind.checkpoint import load_towers
 from encoders.imagebind.config import TOWERS, ModelConfig, Tower
 from encoders.imagebind.device import DeviceChoice, PrecisionChoice, place
@@ -68,6 +70,8 @@ class ImageBindEncoder(BaseModel):
     nothing), or a `.pth` or `.safetensors` file, of which only the towers in use are read.
     `model`: `imagebind_huge`, or the sizes of another one under the keywords of `ModelConfig`. By
     default the sizes that the weights bring with them, and imagebind_huge if they bring none.
+    `calibration`: a file that `streamer calibrate` wrote for this very model. It fills in what is
+    not set here; what is set here and says otherwise is an error.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -81,6 +85,7 @@ class ImageBindEncoder(BaseModel):
     depth: DepthInput = Field(default_factory=DepthInput)
     thermal: ThermalInput = Field(default_factory=ThermalInput)
     imu: ImuInput = Field(default_factory=ImuInput)
+    calibration: Annotated[str, Field(min_length=1)] | None = None
 
     @model_validator(mode="after")
     def _sizes_are_given_once(self) -> "ImageBindEncoder":
@@ -95,6 +100,7 @@ class ImageBindEncoder(BaseModel):
     def preflight(self) -> None:
         """Raise what `open` would raise at once, without building anything."""
         place(self.device, self.precision)
+        self.settled()
         with self._file() as path:
             if path is not None:
                 read_header(path)
@@ -125,6 +131,24 @@ class ImageBindEncoder(BaseModel):
             except OSError as error:
                 raise EncoderFailed(f"{path}: cannot be read ({error.strerror})") from None
 
+    def calibrated(self) -> Calibrated | None:
+        """What the file `calibration` says, if one is named. Raises `ConfigError`."""
+        return None if self.calibration is None else read_calibrated(self.calibration)
+
+    def settled(self) -> "ImageBindEncoder":
+        """These settings with the conventions of the file `calibration`. Raises `ConfigError`."""
+        file, said = self.calibration, self.calibrated()
+        if file is None or said is None:
+            return self
+        named = said.conventions
+        return self.model_copy(
+            update={
+                "depth": settled(self.depth, named.depth, "encoder.depth", file),
+                "thermal": settled(self.thermal, named.thermal, "encoder.thermal", file),
+                "imu": settled(self.imu, named.imu, "encoder.imu", file),
+            }
+        )
+
     @contextmanager
     def _file(self) -> Generator[Path | None, None, None]:
         """The file of weights, while it is needed; None for random ones."""
@@ -148,9 +172,11 @@ class ImageBindEncoder(BaseModel):
     ) -> Generator["ImageBind", None, None]:
         """Build and load the towers for `modalities`, and the text tower if asked for.
 
-        Raises `EncoderFailed`: no such device, file missing, damaged or of another model.
+        Raises `EncoderFailed`: no such device, file missing, damaged or of another model, and
+        `ConfigError`: a calibration that was made for another model or contradicts these settings.
         """
-        chosen: set[Tower] = {self.tower(modality) for modality in modalities}
+        said, settings = self.calibrated(), self.settled()
+        chosen: set[Tower] = {settings.tower(modality) for modality in modalities}
         if text:
             chosen.add("text")
         where = place(self.device, self.precision)
@@ -165,7 +191,10 @@ class ImageBindEncoder(BaseModel):
                 log.warning("weights: random (seed %d): vectors and labels mean NOTHING", self.seed)
             else:
                 load_towers(model, path, dtype=where.dtype, device=where.device)
-            yield ImageBind(self, model, self._calibration(header))
+            opened = ImageBind(settings, model, settings._calibration(header, said))
+            if said is not None:
+                said.check_model(str(self.calibration), opened.name, opened.hash)
+            yield opened
 
     def _sizes(self, header: Header) -> dict[str, Any]:
         if isinstance(self.model, dict):
@@ -174,17 +203,25 @@ class ImageBindEncoder(BaseModel):
             return header.sizes.model_dump()
         return {}
 
-    def _calibration(self, header: Header) -> Calibration | None:
-        """The file's, without modalities that do not go through the tower it was fitted for."""
+    def _calibration(self, header: Header, said: Calibrated | None) -> Calibration | None:
+        """That of the file `calibration`, where it has one; else that of the weights, without
+        modalities whose inputs are read in another way than when it was fitted."""
+        if said is not None and said.labels is not None:
+            return said.labels
         if header.calibration is None:
             return None
-        return header.calibration.only([m for m in MODALITIES if self.tower(m) == m])
+        changed: dict[Modality, bool] = {
+            "depth": self.depth != DepthInput(),
+            "thermal": self.thermal != ThermalInput(),
+            "imu": self.imu != ImuInput(),
+        }
+        return header.calibration.only([m for m in MODALITIES if not changed.get(m)])
 
 
 class ImageBind:
     """An opened model. Windows of one modality go through its tower as one batch.
 
-    `calibration` is what its file of weights carries, where it carries one.
+    `calibration` is what the file that the settings name holds, or else its file of weights.
     """
 
     def __init__(
@@ -202,6 +239,12 @@ class ImageBind:
         self._settings = settings
         self._model = model
         self._tokenizer = Tokenizer(model.config.context_length)
+
+    def reading(self, **inputs: DepthInput | ThermalInput | ImuInput) -> "ImageBind":
+        """The same model, whose inputs are read by other conventions: `depth`, `thermal`, `imu`."""
+        other = copy(self)
+        other._settings = self._settings.model_copy(update=inputs)
+        return other
 
     def encode(self, windows: Sequence[Window]) -> NDArray[np.float32]:
         """Unit vectors (len(windows), dim), in the order of `windows`. Raises `EncoderFailed`."""

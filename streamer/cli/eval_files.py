@@ -24,17 +24,22 @@ from streamer.types import MODALITIES, Modality
 FILE_COLUMNS = ("file", "filename")
 LABEL_COLUMNS = ("label", "category", "activity", "content")
 GROUP_COLUMN = "counts_as"
+MODALITY_COLUMN = "modality"
 LARGEST_CSV = 16 << 20
 HOP_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """`counts_as`: the class that the label is one of the names of; "" = the label itself."""
+    """`counts_as`: the class that the label is one of the names of; "" = the label itself.
+
+    `modality`: what a picture is of, or the track that is labelled; None: all of them.
+    """
 
     path: Path
     label: str
     counts_as: str = ""
+    modality: Modality | None = None
 
 
 def labelled(data: Path) -> list[Labelled]:
@@ -42,7 +47,8 @@ def labelled(data: Path) -> list[Labelled]:
 
     `data`: the CSV, or a folder with labels.csv, meta.csv or a single CSV. An underscore in a
     label is read as a space. A column `counts_as` joins labels to one class: a basement and a
-    foyer that both count as "others" are not taken for each other. Raises `ConfigError`.
+    foyer that both count as "others" are not taken for each other. A column `modality`
+    is for `streamer calibrate`. Raises `ConfigError`.
     """
     table = _table(data)
     try:
@@ -58,6 +64,7 @@ def labelled(data: Path) -> list[Labelled]:
                     row[file_column] or "",
                     row[label_column] or "",
                     row.get(GROUP_COLUMN) or "",
+                    row.get(MODALITY_COLUMN) or "",
                 )
                 for row in reader
             ]
@@ -90,9 +97,9 @@ def evaluate_files(
     class_of = _classes(items, labels)
     names = tuple(dict.fromkeys(class_of.values()))
     columns = [names.index(class_of[label]) for label in labels.labels]
-    picture = picture or (READINGS.get(only) if only is not None else None)
+    reading = picture or (READINGS.get(only) if only is not None else None)
     still_s = settings.windows.length_s.vision
-    sources = [narrowed(source_of(item.path, still_s, picture), only) for item in items]
+    sources = [narrowed(source_of(item.path, still_s, reading), only) for item in items]
     modalities = modalities_of(sources) & ({only} if only is not None else set(MODALITIES))
     if not modalities:
         raise ConfigError(f"--modality {only}: expected files that have it, found none")
@@ -203,13 +210,17 @@ def _column(table: Path, found: Sequence[str], names: Sequence[str]) -> str:
     )
 
 
-def _row(table: Path, line: int, name: str, label: str, group: str) -> Labelled:
+def _row(table: Path, line: int, name: str, label: str, group: str, sense: str) -> Labelled:
     path, words = table.parent / name, _words(label)
     if not name or not words:
         raise ConfigError(f"{table}:{line}: expected a file and a label, got {name!r}, {label!r}")
     if not path.is_file():
         raise ConfigError(f"{table}:{line}: {path}: no such file")
-    return Labelled(path, words, _words(group))
+    named: list[Modality] = [m for m in MODALITIES if m == sense.strip()]
+    if sense.strip() and not named:
+        known = ", ".join(MODALITIES)
+        raise ConfigError(f"{table}:{line}: expected a modality of {known}, got {sense!r}")
+    return Labelled(path, words, _words(group), named[0] if named else None)
 
 
 def _words(label: str) -> str:

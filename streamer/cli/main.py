@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from streamer.cli.calibrate import calibrate
 from streamer.cli.check import check
 from streamer.cli.demo import demo
 from streamer.cli.doctor.command import doctor
@@ -40,6 +41,6 @@ def main(
     """
 
 
-for verb in (demo, run, check, doctor, embed, search, listen, train):
+for verb in (demo, run, check, doctor, embed, search, calibrate, listen, train):
     app.command()(verb)
 app.command("eval")(evaluate)

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +17,7 @@ from configs.schema import LabelSets, RunConfig
 from encoders import zeroshot
 from encoders.calibration import Calibration
 from encoders.imagebind.runtime import ImageBind, ImageBindEncoder
+from encoders.zeroshot import LabelSet
 from sinks.jsonl import JsonlSink
 from streamer.clock import SystemClock
 from streamer.encoding import Labeler
@@ -43,6 +44,7 @@ def make_labeler(
         return None, ""
     names: dict[Modality, str] = {m: labels.name_for(m) for m in modalities}
     sets = {name: label_set(name) for name in set(names.values())}
+    check_label_sets(config, sets)
     classes: dict[str, NDArray[np.float32]] = {}
     for name, each in sets.items():
         prompts = len(each.labels) * len(each.templates)
@@ -91,13 +93,27 @@ def scale(
     return Scale(fitted, calibration.none_below.get(modality), calibrated=True)
 
 
+def check_label_sets(config: RunConfig, sets: Mapping[str, LabelSet]) -> None:
+    """Raises `ConfigError` when the named file of calibration was fitted for none of the `sets`."""
+    if not isinstance(config.encoder, ImageBindEncoder) or not sets:
+        return
+    said = config.encoder.calibrated()
+    if said is None or said.labels is None:
+        return
+    if said.labels.set not in {each.hash for each in sets.values()}:
+        used = ", ".join(f"{name} {each.hash}" for name, each in sorted(sets.items()))
+        raise ConfigError(
+            f"encoder.calibration: {config.encoder.calibration}: expected one fitted for the labels"
+            f" in use ({used}), it was fitted for {said.labels.set}"
+        )
+
+
 def preflight(config: RunConfig) -> None:
     """Find out in a moment what would otherwise fail after minutes of loading a model.
 
     Raises `ConfigError`, `SourceLost` or `EncoderFailed`.
     """
-    for name in set(config.label_set_names.values()):
-        label_set(name)
+    check_label_sets(config, {n: label_set(n) for n in set(config.label_set_names.values())})
     for source in config.sources:
         path = getattr(source, "path", None)
         if path is not None and not path.exists():

@@ -42,12 +42,19 @@ def test_files_are_beside_the_table_and_underscores_are_spaces(tmp_path: Path) -
     assert labelled(tmp_path) == [found]
 
 
+def test_a_modality_may_be_named_for_a_file(tmp_path: Path) -> None:
+    text = "file,label,modality\nlabels.csv,warm,thermal\nlabels.csv,dog,\nlabels.csv,cat\n"
+    found = labelled(table(tmp_path, text))
+    assert [item.modality for item in found] == ["thermal", None, None]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("file,label\nno.wav,dog\n", "labels.csv:2: .*no.wav: no such file"),
         ("file,label\nlabels.csv,\n", "labels.csv:2: expected a file and a label"),
         ("file,label\nlabels.csv\n", "labels.csv:2: expected a file and a label"),
+        ("file,label,modality\nlabels.csv,a,smell\n", "csv:2: expected a modality of .*'smell'"),
         ("file,label\n", "expected at least one row"),
         ("", "expected a column file or filename, got $"),
         ("colour,scene\na,b\n", "expected a column file or filename, got colour, scene"),
