@@ -15,8 +15,8 @@ from encoders.binding.evaluate.rendered import rendered
 from encoders.binding.evaluate.report import Report, evaluate
 from encoders.binding.export import stamp
 from encoders.calibration import Calibration
-from encoders.imagebind.runtime import ImageBindEncoder
-from encoders.zeroshot import LabelSet, class_vectors
+from encoders.imagebind.runtime import ImageBindEncoder, classes_of
+from encoders.zeroshot import LabelSet
 from sources.world.concepts import CONCEPTS
 from sources.world.moments import WorldMoments
 from streamer.protocols import OpenEncoder
@@ -135,7 +135,7 @@ def calibrate(
     items = _heard("calibration", progress, moments, each(moments, rendered, workers))
     encoded = encode((item.moment() for item in items), encoder, world_concepts())
     labels = world_labels()
-    return fit_calibration(encoded, class_vectors(encoder.text, labels), labels)
+    return fit_calibration(encoded, classes_of(encoder, labels), labels)
 
 
 def calibrate_file(

@@ -20,7 +20,7 @@ class NoopEncoder(BaseModel):
     kind: Literal["noop"] = "noop"
     dim: Annotated[int, Field(ge=2, le=16384)] = 1024
 
-    def weights_hash(self) -> str:
+    def model_hash(self) -> str:
         """As ImageBind's, of nothing."""
         return OpenNoop.hash
 

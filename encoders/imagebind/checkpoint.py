@@ -25,6 +25,8 @@ _PARTS = {"preprocessors", "trunks", "heads", "postprocessors"}
 # imagebind_huge has 1311 tensors, described in 0.2 MB: room for ten times that.
 _MAX_TENSORS = 16_384
 _MAX_DESCRIPTION = 4 << 20
+# Pages of a mapping stay until it goes. The file is opened anew after so many bytes of conversion.
+_MAPPED_AT_ONCE = 64 << 20
 
 
 @torch.no_grad()
@@ -40,9 +42,9 @@ def load_towers(
 
     Parameters are replaced by the file's, as `dtype` on `device`; scales stay float32. Where
     nothing has to change the weights are the file itself, mapped: it must then not be overwritten
-    while in use (replacing it by a rename is safe). The file may hold other towers. One tower is
-    converted at a time, so that no more than one is mapped beside the finished weights. Of the
-    token embedding it may hold the trained rows alone (`encoders.imagebind.trained_rows`).
+    while in use (replacing it by a rename is safe). The file may hold other towers. Where they are
+    converted no more than 64 MB of the file, or one tensor, are mapped beside the finished weights.
+    Of the token embedding it may hold the trained rows alone (`encoders.imagebind.trained_rows`).
 
     Raises EncoderFailed, naming file, tower and tensor, when a name is missing, unexpected, or of
     another shape, and when the file is damaged, foreign or not a plain state dict.
@@ -96,12 +98,13 @@ def _read(
     device: torch.device,
 ) -> dict[str, Tensor]:
     """The tower's tensors as they are to be used. Opens and lets go of the file."""
-    file = _open(path)
-    if IDS in file.shapes and WEIGHT in expected:
-        file = _whole_vocabulary(path, file, expected[WEIGHT], dtype)
-    _check(path, tower, expected, file.shapes)
+    file = _open_tower(path, tower, expected, dtype)
     ready: dict[str, Tensor] = {}
+    converted = 0
     for name in expected:
+        if converted > _MAPPED_AT_ONCE:
+            del file  # the mapping goes before the next one comes
+            file, converted = _open_tower(path, tower, expected, dtype), 0
         tensor = file.tensor(name)
         if not tensor.is_floating_point():
             raise EncoderFailed(f"{path}: {name}: expected floating point, got {tensor.dtype}")
@@ -110,7 +113,21 @@ def _read(
             ready[name] = tensor.to(device, torch.float32, copy=True)
         else:
             ready[name] = tensor.to(device, dtype).contiguous()
+        if ready[name].data_ptr() != tensor.data_ptr():
+            converted += tensor.nbytes
+        del tensor
     return ready
+
+
+def _open_tower(
+    path: Path, tower: Tower, expected: Mapping[str, tuple[int, ...]], dtype: torch.dtype
+) -> _File:
+    """The file, held against the tower's names and shapes."""
+    file = _open(path)
+    if IDS in file.shapes and WEIGHT in expected:
+        file = _whole_vocabulary(path, file, expected[WEIGHT], dtype)
+    _check(path, tower, expected, file.shapes)
+    return file
 
 
 def _check(

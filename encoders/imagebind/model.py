@@ -77,6 +77,8 @@ class ImageBindModel(nn.Module):
         leading = x.shape[: x.ndim - len(item)]
         like = self._like(tower)
         x = x.reshape(-1, *item).to(like.device, torch.long if tower == "text" else like.dtype)
+        if tower == "text":
+            x = towers.up_to_the_last_end(x)
         vectors = self.modality_postprocessors[tower](self.pooled(tower, x))
         return vectors.unflatten(0, leading).mean(dim=1) if len(leading) == 2 else vectors
 

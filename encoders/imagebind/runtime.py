@@ -1,6 +1,5 @@
 """ImageBind as an encoder: windows in, unit vectors out. Synchronous; one thread at a time."""
 
-import hashlib
 import logging
 from collections.abc import Collection, Generator, Sequence
 from contextlib import contextmanager
@@ -23,20 +22,22 @@ from pydantic import (
 )
 from torch import Tensor
 
+from encoders.cache_folder import CacheFolder, cache_folder
 from encoders.calibration import Calibration
 from encoders.conventions import Calibrated, read_calibrated, settled
-from encoders.imagebind.checkpoint import load_towers
-from encoders.imagebind.config import TOWERS, ModelConfig, Tower
+from encoders.imagebind.config import ModelConfig, Tower
 from encoders.imagebind.device import DeviceChoice, PrecisionChoice, place
 from encoders.imagebind.header import Header, read_header
-from encoders.imagebind.model import ImageBindModel
+from encoders.imagebind.loading import Weights
 from encoders.imagebind.preprocess import audio, depth, imu, pictures, thermal
 from encoders.imagebind.preprocess.depth import DepthInput
 from encoders.imagebind.preprocess.imu import ImuInput
 from encoders.imagebind.preprocess.thermal import ThermalInput
-from encoders.imagebind.tokenizer import Tokenizer
-from encoders.imagebind.weights import model_hash, random_weights
+from encoders.imagebind.text import Texts
+from encoders.label_vectors import LabelVectors
+from encoders.zeroshot import LabelSet, class_vectors
 from streamer.errors import EncoderFailed
+from streamer.protocols import OpenEncoder
 from streamer.types import MODALITIES, AudioBlock, ImuBlock, Modality, Window, pixels
 
 log = logging.getLogger(__name__)
@@ -111,25 +112,17 @@ class ImageBindEncoder(BaseModel):
         Raises `EncoderFailed` where the file is missing or damaged.
         """
         with self._file() as path:
-            header = Header() if path is None else read_header(path)
-        return ModelConfig.model_validate(self._sizes(header))
+            return self._sizes(Header() if path is None else read_header(path))
 
-    def weights_hash(self) -> str:
-        """64 hex digits: SHA-256 of the file of weights; of seed and sizes where there is none.
+    def model_hash(self) -> str:
+        """The hash that the model will have when it is open; builds nothing of it.
 
-        Vectors of one space have it in common. The hash of an opened model (`ImageBind.hash`)
-        covers the towers that were built, and so differs between a run with sound and one without.
+        Raises `EncoderFailed` as `open` does.
         """
+        where = place(self.device, self.precision)
         with self._file() as path:
-            if path is None:
-                sizes = ModelConfig.model_validate(self._sizes(Header()))
-                text = f"{RANDOM} {self.seed} {sizes.model_dump_json()}"
-                return hashlib.sha256(text.encode()).hexdigest()
-            try:
-                with path.open("rb") as file:
-                    return hashlib.file_digest(file, "sha256").hexdigest()
-            except OSError as error:
-                raise EncoderFailed(f"{path}: cannot be read ({error.strerror})") from None
+            sizes = self._sizes(Header() if path is None else read_header(path))
+            return Weights(path, self.seed, sizes, where).hash(CacheFolder(cache_folder()))
 
     def calibrated(self) -> Calibrated | None:
         """What the file `calibration` says, if one is named. Raises `ConfigError`."""
@@ -170,38 +163,34 @@ class ImageBindEncoder(BaseModel):
     def open(
         self, modalities: Collection[Modality], *, text: bool
     ) -> Generator["ImageBind", None, None]:
-        """Build and load the towers for `modalities`, and the text tower if asked for.
+        """Build and load the towers for `modalities`. With `text` that tower too, once it is used.
 
         Raises `EncoderFailed`: no such device, file missing, damaged or of another model, and
         `ConfigError`: a calibration that was made for another model or contradicts these settings.
         """
         said, settings = self.calibrated(), self.settled()
-        chosen: set[Tower] = {settings.tower(modality) for modality in modalities}
-        if text:
-            chosen.add("text")
         where = place(self.device, self.precision)
         log.info("encoder on %s", where.reason)
+        cache = CacheFolder(cache_folder())
         with self._file() as path:
             header = Header() if path is None else read_header(path)
-            with torch.device("meta"):
-                model = ImageBindModel([t for t in TOWERS if t in chosen], **self._sizes(header))
-            model.eval()
             if path is None:
-                random_weights(model, self.seed, dtype=where.dtype, device=where.device)
                 log.warning("weights: random (seed %d): vectors and labels mean NOTHING", self.seed)
-            else:
-                load_towers(model, path, dtype=where.dtype, device=where.device)
-            opened = ImageBind(settings, model, settings._calibration(header, said))
+            weights = Weights(path, self.seed, self._sizes(header), where)
+            towers: set[Tower] = {settings.tower(modality) for modality in modalities}
+            opened = ImageBind(
+                settings, weights, towers, cache, settings._calibration(header, said), text=text
+            )
             if said is not None:
                 said.check_model(str(self.calibration), opened.name, opened.hash)
             yield opened
 
-    def _sizes(self, header: Header) -> dict[str, Any]:
+    def _sizes(self, header: Header) -> ModelConfig:
         if isinstance(self.model, dict):
-            return self.model
+            return ModelConfig.model_validate(self.model)
         if self.model is None and header.sizes is not None:
-            return header.sizes.model_dump()
-        return {}
+            return header.sizes
+        return ModelConfig()
 
     def _calibration(self, header: Header, said: Calibrated | None) -> Calibration | None:
         """That of the file `calibration`, where it has one; else that of the weights, without
@@ -227,18 +216,25 @@ class ImageBind:
     def __init__(
         self,
         settings: ImageBindEncoder,
-        model: ImageBindModel,
-        calibration: Calibration | None = None,
+        weights: Weights,
+        towers: Collection[Tower],
+        cache: CacheFolder,
+        calibration: Calibration | None,
+        *,
+        text: bool,
     ) -> None:
-        huge = model.config == ModelConfig()
+        huge = weights.sizes == ModelConfig()
         sizes = "imagebind_huge" if huge else "imagebind_custom"
         self.name = BUILTIN if settings.weights == BUILTIN else sizes
-        self.hash = model_hash(model)
-        self.dim = model.config.out_embed_dim
+        self.hash = weights.hash(cache)
+        self.dim = weights.sizes.out_embed_dim
         self.calibration = calibration
         self._settings = settings
-        self._model = model
-        self._tokenizer = Tokenizer(model.config.context_length)
+        self._sizes = weights.sizes
+        self._model = weights.load(towers) if towers else None
+        # Random vectors mean nothing: not worth keeping, and a run with them shows what one costs.
+        kept = LabelVectors(cache, self.hash, weights.precision, self.dim) if weights.path else None
+        self._texts = Texts(lambda: weights.load(["text"]), kept) if text else None
 
     def reading(self, **inputs: DepthInput | ThermalInput | ImuInput) -> "ImageBind":
         """The same model, whose inputs are read by other conventions: `depth`, `thermal`, `imu`."""
@@ -253,19 +249,40 @@ class ImageBind:
         for index, window in enumerate(windows):
             by_modality.setdefault(window.modality, []).append(index)
         for modality, indices in by_modality.items():
+            tower = self._settings.tower(modality)
+            if self._model is None:
+                raise ValueError(f"{tower}: expected a tower that was opened, got none")
             batch = torch.stack([self._input(windows[i]) for i in indices])
-            vectors[indices] = (
-                self._model.embed(self._settings.tower(modality), batch).cpu().numpy()
-            )
+            vectors[indices] = self._model.embed(tower, batch).cpu().numpy()
         return vectors
 
     def text(self, prompts: Sequence[str]) -> NDArray[np.float32]:
-        """Unit vectors (len(prompts), dim) of the prompts."""
-        return self._model.embed("text", self._tokenizer(prompts)).cpu().numpy()
+        """Unit vectors (len(prompts), dim) of the prompts. Raises `EncoderFailed`.
+
+        The first call loads the text tower.
+        """
+        return self._opened_for_text().encode(prompts)
+
+    def class_vectors(self, label_set: LabelSet) -> NDArray[np.float32]:
+        """As `zeroshot.class_vectors`, from the cache folder where they are there.
+
+        Raises `EncoderFailed`.
+        """
+        return self._opened_for_text().classes(label_set)
+
+    @property
+    def kept(self) -> LabelVectors | None:
+        """The label vectors of this model that are in the cache folder; None for random weights."""
+        return self._opened_for_text().kept
+
+    def _opened_for_text(self) -> Texts:
+        if self._texts is None:
+            raise ValueError("text: expected to be opened with text=True")
+        return self._texts
 
     def _input(self, window: Window) -> Tensor:
         """What the tower takes of one window, without the batch axis."""
-        sizes, settings = self._model.config, self._settings
+        sizes, settings = self._sizes, self._settings
         match window.modality:
             case "vision":
                 first, last = pixels(window.samples[0]), pixels(window.samples[-1])
@@ -284,6 +301,13 @@ class ImageBind:
                 t_ns = np.concatenate([part.t_ns for part in parts])
                 values = np.concatenate([part.values for part in parts])
                 return imu.window(t_ns, values, window.span, sizes.imu_steps, settings.imu)
+
+
+def classes_of(encoder: OpenEncoder, label_set: LabelSet) -> NDArray[np.float32]:
+    """`zeroshot.class_vectors` of any encoder, without its text tower where they are kept."""
+    if isinstance(encoder, ImageBind):
+        return encoder.class_vectors(label_set)
+    return class_vectors(encoder.text, label_set)
 
 
 def _block(data: Any, kind: type[Any]) -> Any:

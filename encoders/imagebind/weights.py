@@ -1,8 +1,7 @@
-"""Weights that come from no file, and the hash of weights wherever they come from."""
+"""Weights that come from no file."""
 
 import hashlib
 import math
-from concurrent.futures import ThreadPoolExecutor
 
 import torch
 from torch import Tensor
@@ -35,28 +34,6 @@ def random_weights(
         for name, tensor in model.state_dict().items()
     }
     model.load_state_dict(state, assign=True)
-
-
-def model_hash(model: ImageBindModel) -> str:
-    """64 hexadecimal digits over every number of the model: SHA-256 of all bytes, no sample.
-
-    Covers the towers built, the configuration (heads do not show in shapes), names, shapes, dtypes
-    and contents, so that no change of a single weight goes unseen: calibrations are kept under this
-    hash, and a fine-tuned tower may differ from its origin in few numbers. Where the processor has
-    SHA instructions two cores read 3.5 GB/s, so sampling would save a second.
-    """
-    tensors = sorted(model.state_dict().items())
-    with ThreadPoolExecutor(2) as pool:  # hashlib lets other threads run
-        contents = list(pool.map(_content_hash, (tensor for _, tensor in tensors)))
-    total = hashlib.sha256(model.config.model_dump_json().encode())
-    for (name, tensor), content in zip(tensors, contents, strict=True):
-        total.update(f"{name} {tuple(tensor.shape)} {tensor.dtype} {content}\n".encode())
-    return total.hexdigest()
-
-
-def _content_hash(tensor: Tensor) -> str:
-    flat = tensor.detach().cpu().contiguous().view(-1)
-    return hashlib.sha256(flat.view(torch.uint8).numpy().data).hexdigest()
 
 
 def _draw(name: str, shape: torch.Size, seed: int, dtype: torch.dtype, scratch: Tensor) -> Tensor:

@@ -46,7 +46,7 @@ def embed(
     """Vectors and zero-shot labels of files, one record a window and modality, or a line of text.
 
     JSON lines: file, modality, t0_s and t1_s in the file (text: line and text), model,
-    weights_hash, vector, labels. Safetensors: a matrix `vectors` in float32, and `records`, the
+    model_hash, vector, labels. Safetensors: a matrix `vectors` in float32, and `records`, the
     bytes of the same lines without vectors. `streamer search` looks through both.
 
     streamer embed ride.mp4 notes.txt -o ride.safetensors
@@ -69,10 +69,10 @@ def embed(
             settings.encoder.open(given.modalities, text=text) as encoder,
             Progress(console=console, transient=True) as progress,
         ):
-            weights_hash = settings.encoder.weights_hash()
+            model_hash = settings.encoder.model_hash()
             labeler, _ = make_labeler(settings, encoder, given.modalities)
             for path in progress.track(files, description="embedding"):
-                found = rows_of(path, given, plan, encoder, weights_hash, labeler)
+                found = rows_of(path, given, plan, encoder, model_hash, labeler)
                 rows += found
                 if not found:
                     lost.append(f"{path}: {NO_WINDOW}")

@@ -52,11 +52,11 @@ def rows_of(
     files: Files,
     plan: Plan,
     encoder: OpenEncoder,
-    weights_hash: str,
+    model_hash: str,
     labeler: Labeler | None = None,
 ) -> list[Row]:
     """One row a window and modality, or a line; none where no window was full enough."""
-    about = {"file": _name(path), "model": encoder.name, "weights_hash": weights_hash}
+    about = {"file": _name(path), "model": encoder.name, "model_hash": model_hash}
     if path in files.lines:
         lines = files.lines[path]
         rows: list[Row] = []

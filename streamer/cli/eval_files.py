@@ -12,7 +12,8 @@ from rich.table import Table
 
 from configs.schema import RunConfig
 from encoders.binding.evaluate.scores import confusion, most_confused, share, top1
-from encoders.zeroshot import LabelSet, class_vectors, unit
+from encoders.imagebind.runtime import classes_of
+from encoders.zeroshot import LabelSet, unit
 from sources.encodings import Encoding
 from streamer.cli.clips import narrowed, spread_over
 from streamer.cli.files import embeddings_of, file_plan, modalities_of, source_of
@@ -109,7 +110,7 @@ def evaluate_files(
     lost: list[str] = []
     # Every modality of a file goes through the pipeline, so every tower is opened.
     with settings.encoder.open(modalities_of(sources), text=True) as encoder:
-        prompts = class_vectors(encoder.text, labels)
+        prompts = classes_of(encoder, labels)
         for item, source in zip(items, sources, strict=True):
             spread = (source, plan) if clips is None else spread_over(source, plan, clips)
             found = embeddings_of(*spread, encoder)

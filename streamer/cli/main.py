@@ -11,6 +11,7 @@ from streamer.cli.doctor.command import doctor
 from streamer.cli.embed import embed
 from streamer.cli.eval import evaluate
 from streamer.cli.listen import listen
+from streamer.cli.prepare import prepare
 from streamer.cli.run import run
 from streamer.cli.search import search
 from streamer.cli.train import train
@@ -41,6 +42,6 @@ def main(
     """
 
 
-for verb in (demo, run, check, doctor, embed, search, calibrate, listen, train):
+for verb in (demo, run, check, doctor, prepare, embed, search, calibrate, listen, train):
     app.command()(verb)
 app.command("eval")(evaluate)

@@ -91,11 +91,11 @@ def search(
         files = files_of(loose, still_s, how, only)
         if loose or query.modalities:
             warn_of_builtin(settings)
-        weights_hash = settings.encoder.weights_hash()
+        model_hash = settings.encoder.model_hash()
         for path in outputs:
             # Before a model is loaded for nothing.
             with closing(read(path)) as chunks:
-                _check_model(path, next(chunks).records, weights_hash)
+                _check_model(path, next(chunks).records, model_hash)
         plan = file_plan(settings, hop)
         gallery = Gallery()
         lost: list[str] = []
@@ -107,10 +107,10 @@ def search(
         ):
             wanted = vector_of(query, plan, encoder)
             for path in progress.track(outputs, description="reading"):
-                for chunk in _checked(path, weights_hash, encoder.dim):
+                for chunk in _checked(path, model_hash, encoder.dim):
                     gallery.add(chunk.records, cosines(chunk.vectors, wanted), only)
             for path in progress.track([*files.sources, *files.lines], description="embedding"):
-                rows = rows_of(path, files, plan, encoder, weights_hash)
+                rows = rows_of(path, files, plan, encoder, model_hash)
                 if not rows:
                     lost.append(f"{path}: {NO_WINDOW}")
                     continue
@@ -132,7 +132,7 @@ def search(
                 "ok": not lost,
                 "lost": lost,
                 "model": model,
-                "weights_hash": weights_hash,
+                "model_hash": model_hash,
                 "query": [{"kind": p.kind, "of": p.of, "weight": p.weight} for p in parts],
                 "searched": searched,
                 "hits": [hit.plain() for hit in hits],
@@ -171,18 +171,18 @@ def _parts(sentence: str | None, options: dict[Kind, list[str] | None]) -> list[
     return parts
 
 
-def _check_model(path: Path, records: Sequence[Record], weights_hash: str) -> None:
+def _check_model(path: Path, records: Sequence[Record], model_hash: str) -> None:
     for record in records:
-        if record.weights_hash != weights_hash:
+        if record.model_hash != model_hash:
             raise ConfigError(
-                f"{path}: expected vectors of the query's model, weights {weights_hash[:12]}, got"
-                f" {record.model[:40]!r}, weights {record.weights_hash[:12]!r}; see --weights"
+                f"{path}: expected vectors of the query's model, weights {model_hash[:12]}, got"
+                f" {record.model[:40]!r}, weights {record.model_hash[:12]!r}; see --weights"
             )
 
 
-def _checked(path: Path, weights_hash: str, dim: int) -> Generator[Chunk, None, None]:
+def _checked(path: Path, model_hash: str, dim: int) -> Generator[Chunk, None, None]:
     for chunk in read(path):
-        _check_model(path, chunk.records, weights_hash)
+        _check_model(path, chunk.records, model_hash)
         if chunk.vectors.shape[1] != dim:
             raise SourceLost(
                 f"{path}: expected vectors of {dim} numbers, got {chunk.vectors.shape[1]}"

@@ -9,14 +9,11 @@ from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from configs.load import label_set
 from configs.schema import LabelSets, RunConfig
 from encoders import zeroshot
 from encoders.calibration import Calibration
-from encoders.imagebind.runtime import ImageBind, ImageBindEncoder
+from encoders.imagebind.runtime import ImageBind, ImageBindEncoder, classes_of
 from encoders.zeroshot import LabelSet
 from sinks.jsonl import JsonlSink
 from streamer.clock import SystemClock
@@ -37,7 +34,8 @@ def make_labeler(
 ) -> tuple[Labeler | None, str]:
     """The function that labels a vector, and the hash of what it labels with.
 
-    Every set goes through the text tower once, here. None and "" where no labels are wanted.
+    Sets that no run had before go through the text tower, here. None and "" where no labels are
+    wanted.
     """
     labels = config.labels
     if not labels:
@@ -45,12 +43,7 @@ def make_labeler(
     names: dict[Modality, str] = {m: labels.name_for(m) for m in modalities}
     sets = {name: label_set(name) for name in set(names.values())}
     check_label_sets(config, sets)
-    classes: dict[str, NDArray[np.float32]] = {}
-    for name, each in sets.items():
-        prompts = len(each.labels) * len(each.templates)
-        log.info("label set %s: %d labels, %d prompts to encode", name, len(each.labels), prompts)
-        classes[name] = zeroshot.class_vectors(encoder.text, each)
-
+    classes = {name: classes_of(encoder, each) for name, each in sets.items()}
     calibration = encoder.calibration if isinstance(encoder, ImageBind) else None
     scales = {m: scale(config, calibration, m, sets[name].hash) for m, name in names.items()}
 

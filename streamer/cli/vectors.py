@@ -46,7 +46,7 @@ class Record(BaseModel):
     file: str = Field(min_length=1, max_length=4096)
     modality: Kind
     model: str = Field(max_length=200)
-    weights_hash: str = Field(max_length=64)
+    model_hash: str = Field(max_length=64)
     t0_s: float | None = None
     t1_s: float | None = None
     """Start and end in the file. A window may begin before the file does."""

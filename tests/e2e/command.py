@@ -12,7 +12,7 @@ from tests.needs import ROOT
 
 COMMAND = [sys.executable, "-m", "streamer"]
 # A wide terminal, so that nothing a test looks for is cut; one thread, since CI shares two cores.
-ENVIRONMENT = {**os.environ, "COLUMNS": "160", "NO_COLOR": "1"}
+OURS = {"COLUMNS": "160", "NO_COLOR": "1"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ def streamer(*arguments: str, timeout: float = 100) -> Result:
         capture_output=True,
         text=True,
         timeout=timeout,
-        env=ENVIRONMENT,
+        env={**os.environ, **OURS},
         cwd=ROOT,
         check=False,
     )
@@ -46,7 +46,7 @@ def started(*arguments: str) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=ENVIRONMENT,
+        env={**os.environ, **OURS},
         cwd=ROOT,
     )
 

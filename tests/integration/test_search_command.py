@@ -95,7 +95,7 @@ def test_files_and_outputs_are_searched_alike(tmp_path: Path, tiny: str) -> None
     report = reports[0].report
     assert report["searched"] == {"vision": 4, "audio": 4, "text": 2}
     assert [(p["kind"], p["weight"]) for p in report["query"]] == [("text", 1), ("audio", -0.5)]
-    assert report["weights_hash"] == records[0]["weights_hash"]
+    assert report["model_hash"] == records[0]["model_hash"]
     assert [hit["rank"] for hit in hits] == [1, 2, 3]
     assert hits[0]["score"] >= hits[1]["score"] >= hits[2]["score"]
     for shown in ("score", "cosine", "modality", "0:0", "in 4 vision, 4 audio, 2 text"):

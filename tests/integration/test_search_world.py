@@ -46,7 +46,7 @@ def found(concept: int, top: int, *modalities: Modality) -> list[Hit]:
                 file=str(row),
                 modality=modality,
                 model="builtin",
-                weights_hash="",
+                model_hash="",
                 t0_s=0.0,
                 t1_s=2.0,
             )

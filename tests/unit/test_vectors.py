@@ -14,7 +14,7 @@ from streamer.cli import vectors
 from streamer.cli.vectors import ROWS, Row, read, write_lines, write_matrix
 from streamer.errors import SourceLost
 
-ABOUT: dict[str, Any] = {"file": "a.mp4", "model": "tiny", "weights_hash": "ab12"}
+ABOUT: dict[str, Any] = {"file": "a.mp4", "model": "tiny", "model_hash": "ab12"}
 
 
 def rows(count: int, dim: int = 8) -> list[Row]:
@@ -55,7 +55,7 @@ def test_what_is_written_is_read_again_in_chunks(tmp_path: Path, name: str) -> N
         ("a.mp4", "audio", -1, 1), ("a.mp4", "audio", 1, 3),
     ]  # fmt: skip
     assert (records[-1].modality, records[-1].line, records[-1].text) == ("text", 3, "é")
-    assert {(r.model, r.weights_hash) for r in records} == {("tiny", "ab12")}
+    assert {(r.model, r.model_hash) for r in records} == {("tiny", "ab12")}
 
 
 def test_lines_longer_than_a_piece_are_put_together(tmp_path: Path) -> None:
