@@ -1,30 +1,24 @@
-"""Weights from a file: any towers alone, without reading the rest.
+"""Weights from a file or folder: any towers alone, without reading the rest.
 
-Both formats are mapped into memory, so that a tensor's bytes are read when it is used. A file is
-untrusted: nothing in it is executed, and everything in it is checked against the model.
+A tensor's bytes are read when it is used. A file is untrusted: nothing in it is executed
+(`encoders.imagebind.statefile`), and everything in it is checked against the model.
 """
 
-import zipfile
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TypeVar
 
 import torch
-from safetensors import safe_open
 from torch import Tensor
 
 from encoders.imagebind.config import TOWERS, Tower
 from encoders.imagebind.model import ImageBindModel
+from encoders.imagebind.statefile import Shape, StateFile, open_state, tower_files, tower_path
 from encoders.imagebind.trained_rows import IDS, WEIGHT, check_shapes, expand
 from streamer.errors import EncoderFailed
 
-T = TypeVar("T")
+SCALE = "log_logit_scale"
 
 _PARTS = {"preprocessors", "trunks", "heads", "postprocessors"}
-# imagebind_huge has 1311 tensors, described in 0.2 MB: room for ten times that.
-_MAX_TENSORS = 16_384
-_MAX_DESCRIPTION = 4 << 20
 # Pages of a mapping stay until it goes. The file is opened anew after so many bytes of conversion.
 _MAPPED_AT_ONCE = 64 << 20
 
@@ -38,7 +32,8 @@ def load_towers(
     dtype: torch.dtype = torch.float32,
     device: torch.device | str = "cpu",
 ) -> None:
-    """Load `towers` of `model` (None: all it has) from a `.pth` or `.safetensors` state dict.
+    """Load `towers` of `model` (None: all it has) from a `.pth` or `.safetensors` state dict, or
+    from a folder with a `TOWER.safetensors` for each.
 
     Parameters are replaced by the file's, as `dtype` on `device`; scales stay float32. Where
     nothing has to change the weights are the file itself, mapped: it must then not be overwritten
@@ -59,17 +54,11 @@ def load_towers(
         model.load_state_dict(ready, strict=False, assign=True)
 
 
-def read_metadata(path: Path) -> Mapping[str, str]:
-    """The strings in the header of a `.safetensors` file: untrusted text. A `.pth` has none.
-
-    Raises EncoderFailed when there is no such file or it is damaged or foreign.
-    """
-    return _parsed(path, {".safetensors": _metadata, ".pth": _no_metadata, ".pt": _no_metadata})
-
-
 def towers_in(path: Path) -> tuple[Tower, ...]:
-    """The towers of which a file has anything. Raises EncoderFailed as `load_towers` does."""
-    found = {tower_of(name) for name in _open(path).shapes}
+    """The towers of which a file or folder has anything. Raises EncoderFailed as `load_towers`."""
+    if path.is_dir():
+        return tuple(tower_files(path))
+    found = {tower_of(name) for name in open_state(path).shapes}
     return tuple(tower for tower in TOWERS if tower in found)
 
 
@@ -82,33 +71,28 @@ def tower_of(name: str) -> Tower | None:
     return next((known for known in TOWERS if known == tower), None)
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
-    """A state dict whose tensors are fetched one by one."""
-
-    shapes: Mapping[str, tuple[int, ...]]
-    tensor: Callable[[str], Tensor]
-
-
 def _read(
     path: Path,
     tower: Tower,
-    expected: Mapping[str, tuple[int, ...]],
+    expected: Mapping[str, Shape],
     dtype: torch.dtype,
     device: torch.device,
 ) -> dict[str, Tensor]:
     """The tower's tensors as they are to be used. Opens and lets go of the file."""
-    file = _open_tower(path, tower, expected, dtype)
+    path = tower_path(path, tower)
+    file = _held_against(path, tower, expected)
     ready: dict[str, Tensor] = {}
     converted = 0
-    for name in expected:
+    for name, shape in expected.items():
         if converted > _MAPPED_AT_ONCE:
             del file  # the mapping goes before the next one comes
-            file, converted = _open_tower(path, tower, expected, dtype), 0
+            file, converted = _held_against(path, tower, expected), 0
         tensor = file.tensor(name)
         if not tensor.is_floating_point():
             raise EncoderFailed(f"{path}: {name}: expected floating point, got {tensor.dtype}")
-        if name.endswith("log_logit_scale"):
+        if name == WEIGHT and IDS in file.shapes:
+            tensor = _whole_vocabulary(path, tensor, file.tensor(IDS), shape[0], dtype)
+        if name.endswith(SCALE):
             # A copy: one number must not keep the whole file mapped.
             ready[name] = tensor.to(device, torch.float32, copy=True)
         else:
@@ -119,23 +103,24 @@ def _read(
     return ready
 
 
-def _open_tower(
-    path: Path, tower: Tower, expected: Mapping[str, tuple[int, ...]], dtype: torch.dtype
-) -> _File:
-    """The file, held against the tower's names and shapes."""
-    file = _open(path)
-    if IDS in file.shapes and WEIGHT in expected:
-        file = _whole_vocabulary(path, file, expected[WEIGHT], dtype)
-    _check(path, tower, expected, file.shapes)
+def _held_against(path: Path, tower: Tower, expected: Mapping[str, Shape]) -> StateFile:
+    """The file, which has the tower's names and shapes. Raises EncoderFailed where it has not."""
+    file = open_state(path)
+    check_tower(path, tower, expected, file.shapes)
     return file
 
 
-def _check(
-    path: Path,
-    tower: Tower,
-    expected: Mapping[str, tuple[int, ...]],
-    found: Mapping[str, tuple[int, ...]],
+def check_tower(
+    path: Path, tower: Tower, expected: Mapping[str, Shape], found: Mapping[str, Shape]
 ) -> None:
+    """Hold a file's names and shapes against the tower's. Raises EncoderFailed."""
+    if IDS in found and WEIGHT in expected:
+        vocabulary, width = expected[WEIGHT]
+        try:
+            check_shapes(found[IDS], found.get(WEIGHT, ()), (vocabulary, width))
+        except ValueError as error:
+            raise EncoderFailed(f"{path}: tower text: {IDS}: {error}") from None
+        found = {name: found[name] for name in found if name != IDS} | {WEIGHT: expected[WEIGHT]}
     for name in found:
         if tower_of(name) is None or (tower_of(name) == tower and name not in expected):
             raise EncoderFailed(
@@ -153,109 +138,11 @@ def _check(
             )
 
 
-def _whole_vocabulary(path: Path, file: _File, table: tuple[int, ...], dtype: torch.dtype) -> _File:
-    """The file as if it held every row of the token embedding, of shape `table`."""
-    vocabulary, width = table
+def _whole_vocabulary(
+    path: Path, rows: Tensor, ids: Tensor, vocabulary: int, dtype: torch.dtype
+) -> Tensor:
+    """Every row of the token embedding, from the trained ones."""
     try:
-        check_shapes(file.shapes[IDS], file.shapes.get(WEIGHT, ()), (vocabulary, width))
+        return expand(rows, ids, vocabulary, dtype)
     except ValueError as error:
         raise EncoderFailed(f"{path}: tower text: {IDS}: {error}") from None
-
-    def tensor(name: str) -> Tensor:
-        found = file.tensor(name)
-        if name != WEIGHT or not found.is_floating_point():
-            return found
-        try:
-            return expand(found, file.tensor(IDS), vocabulary, dtype)
-        except ValueError as error:
-            raise EncoderFailed(f"{path}: tower text: {IDS}: {error}") from None
-
-    shapes = {name: shape for name, shape in file.shapes.items() if name != IDS}
-    return _File({**shapes, WEIGHT: table}, tensor)
-
-
-def _open(path: Path) -> _File:
-    readers = {".pth": _open_pth, ".pt": _open_pth, ".safetensors": _open_safetensors}
-    return _parsed(path, readers)
-
-
-def _parsed(path: Path, readers: Mapping[str, Callable[[Path], T]]) -> T:
-    """What the reader for the file's ending makes of it; whatever it raises, one clear line."""
-    if path.suffix not in readers:
-        raise EncoderFailed(f"{path}: expected a .pth or .safetensors file, got {path.suffix!r}")
-    try:
-        return readers[path.suffix](path)
-    except EncoderFailed:
-        raise
-    except Exception as error:
-        # Hostile or damaged bytes can make a parser raise anything; here all of it is the file's.
-        first = (str(error) or type(error).__name__).splitlines()[0][:200]
-        raise EncoderFailed(f"{path}: expected a {path.suffix} state dict, got: {first}") from error
-
-
-def _metadata(path: Path) -> Mapping[str, str]:
-    return safe_open(path, framework="pt", device="cpu").metadata() or {}
-
-
-def _no_metadata(path: Path) -> Mapping[str, str]:
-    del path  # what is wrong with it is told when it is loaded
-    return {}
-
-
-def _open_safetensors(path: Path) -> _File:
-    """The library checks the header (at most 100 MB, offsets inside the file) and nothing more."""
-    file = safe_open(path, framework="pt", device="cpu")
-    names = list(file.keys())
-    return _File({n: tuple(file.get_slice(n).get_shape()) for n in names}, file.get_tensor)
-
-
-def _open_pth(path: Path) -> _File:
-    data_bytes = _check_archive(path)
-    state = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
-    if not isinstance(state, dict):
-        raise EncoderFailed(f"{path}: expected a state dict, got {type(state).__name__}")
-    tensors: dict[str, Tensor] = {}
-    storages: dict[int, int] = {}
-    for name, value in state.items():
-        if not isinstance(name, str) or not _is_plain(value):
-            raise EncoderFailed(
-                f"{path}: expected tensors under names, got {type(value).__name__}"
-                f" under {str(name)[:200]!r}"
-            )
-        tensors[name] = value
-        storage = value.untyped_storage()
-        storages[storage.data_ptr()] = storage.nbytes()
-    if sum(storages.values()) != data_bytes:
-        raise EncoderFailed(
-            f"{path}: expected {sum(storages.values())} bytes of numbers, got {data_bytes}"
-        )
-    return _File({name: tuple(t.shape) for name, t in tensors.items()}, tensors.__getitem__)
-
-
-def _is_plain(value: object) -> bool:
-    return (
-        isinstance(value, Tensor)
-        and value.layout is torch.strided
-        and value.device.type == "cpu"
-        and not value.is_nested
-        and not value.is_quantized
-    )
-
-
-def _check_archive(path: Path) -> int:
-    """Refuse an archive that would unpack to more than its own size. Returns its bytes of numbers.
-
-    `torch.save` stores without compression; an inflating member would be unpacked unbounded.
-    """
-    with zipfile.ZipFile(path) as archive:
-        members = archive.infolist()
-    if len(members) > _MAX_TENSORS:
-        raise EncoderFailed(f"{path}: expected at most {_MAX_TENSORS} members, got {len(members)}")
-    for member in members:
-        limit = _MAX_DESCRIPTION if "/data/" not in member.filename else path.stat().st_size
-        if member.compress_type != zipfile.ZIP_STORED or member.file_size > limit:
-            raise EncoderFailed(
-                f"{path}: expected uncompressed members as torch.save writes them, of at most"
-                f" {limit} bytes, got {member.filename[:200]!r} of {member.file_size}"
-            )
-    return sum(member.file_size for member in members if "/data/" in member.filename)

@@ -11,8 +11,8 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from encoders.calibration import Calibration
-from encoders.imagebind.checkpoint import read_metadata
 from encoders.imagebind.config import TOWERS, ModelConfig
+from encoders.imagebind.statefile import read_metadata, tower_files
 from streamer.errors import EncoderFailed
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -34,7 +34,18 @@ class Header:
 
 
 def read_header(path: Path) -> Header:
-    """Raises EncoderFailed, one line, when the file or what it says cannot be used."""
+    """Of a file, or of a folder's files, which must agree.
+
+    Raises EncoderFailed, one line, when a file or what it says cannot be used.
+    """
+    if path.is_dir():
+        first, *others = ((file, read_header(file)) for file in tower_files(path).values())
+        for file, header in others:
+            if header != first[1]:
+                raise EncoderFailed(
+                    f"{file}: expected the model and calibration of {first[0].name}, got others"
+                )
+        return first[1]
     metadata = read_metadata(path)
     sizes = _parsed(path, "model", metadata.get("model"), ModelConfig)
     if sizes is not None:

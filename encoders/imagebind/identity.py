@@ -1,4 +1,4 @@
-"""Which model this is: a hash of its file and its sizes, known without reading the file each time.
+"""Which model this is: a hash of its files and its sizes, known without reading them each time.
 
 The whole file counts, also towers that are not in use: whatever a robot has of sensors, the same
 weights have the same hash, and what was fitted or computed for them is found again. The precision
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from encoders.cache_folder import CacheFolder
 from encoders.imagebind.config import ModelConfig
+from encoders.store.fingerprint import combined, files_of
 from streamer.errors import EncoderFailed
 
 log = logging.getLogger(__name__)
@@ -25,6 +26,15 @@ _LONGEST = 130
 def model_hash(contents: str, sizes: ModelConfig) -> str:
     """64 hexadecimal digits over what the weights are and the sizes (heads show in no shape)."""
     return _sha256(f"{contents}\n{sizes.model_dump_json()}")
+
+
+def contents_hash(path: Path, cache: CacheFolder) -> str:
+    """64 hexadecimal digits: SHA-256 of a file, or of what `sha256sum *` prints of a folder.
+
+    Raises EncoderFailed.
+    """
+    hashes = {file.name: file_sha256(file, cache) for file in files_of(path)}
+    return combined(hashes) if path.is_dir() else hashes[path.name]
 
 
 def file_sha256(path: Path, cache: CacheFolder) -> str:

@@ -10,7 +10,7 @@ from encoders.cache_folder import CacheFolder
 from encoders.imagebind.checkpoint import load_towers
 from encoders.imagebind.config import TOWERS, ModelConfig, Tower
 from encoders.imagebind.device import Placement
-from encoders.imagebind.identity import file_sha256, model_hash
+from encoders.imagebind.identity import contents_hash, model_hash
 from encoders.imagebind.model import ImageBindModel
 from encoders.imagebind.weights import random_weights
 
@@ -41,7 +41,7 @@ class Weights:
         if self.path is None:
             # Random numbers depend on the seed, their names and their shapes alone.
             return model_hash(f"random {self.seed}", self.sizes)
-        return model_hash(file_sha256(self.path, cache), self.sizes)
+        return model_hash(contents_hash(self.path, cache), self.sizes)
 
     @property
     def precision(self) -> str:

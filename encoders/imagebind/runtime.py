@@ -35,6 +35,7 @@ from encoders.imagebind.preprocess.imu import ImuInput
 from encoders.imagebind.preprocess.thermal import ThermalInput
 from encoders.imagebind.text import Texts
 from encoders.label_vectors import LabelVectors
+from encoders.store.folder import find
 from encoders.zeroshot import LabelSet, class_vectors
 from streamer.errors import EncoderFailed
 from streamer.protocols import OpenEncoder
@@ -68,7 +69,9 @@ class ImageBindEncoder(BaseModel):
     """Which model, on what, and the conventions for inputs that were never published.
 
     `weights`: `builtin` (the small model of the simulated world), `random` (seeded; its labels mean
-    nothing), or a `.pth` or `.safetensors` file, of which only the towers in use are read.
+    nothing), `imagebind_huge` (the file or folder of that name in the cache folder, where
+    `streamer weights pull` puts it), a `.pth` or `.safetensors` file, or a folder that
+    `streamer weights convert` made. Only the towers in use are read.
     `model`: `imagebind_huge`, or the sizes of another one under the keywords of `ModelConfig`. By
     default the sizes that the weights bring with them, and imagebind_huge if they bring none.
     `calibration`: a file that `streamer calibrate` wrote for this very model. It fills in what is
@@ -144,7 +147,7 @@ class ImageBindEncoder(BaseModel):
 
     @contextmanager
     def _file(self) -> Generator[Path | None, None, None]:
-        """The file of weights, while it is needed; None for random ones."""
+        """The file or folder of weights, while it is needed; None for random ones."""
         if self.weights == RANDOM:
             yield None
         elif self.weights == BUILTIN:
@@ -154,10 +157,13 @@ class ImageBindEncoder(BaseModel):
             with as_file(packaged) as path:
                 yield path
         else:
-            path = Path(self.weights)
-            if not path.is_file():
-                raise EncoderFailed(f"encoder.weights: {self.weights}: no such file")
-            yield path
+            yield self._found()
+
+    def _found(self) -> Path:
+        try:
+            return find(self.weights)
+        except EncoderFailed as error:
+            raise EncoderFailed(f"encoder.weights: {error}") from None
 
     @contextmanager
     def open(

@@ -31,18 +31,23 @@ def check_shapes(ids: tuple[int, ...], rows: tuple[int, ...], table: tuple[int, 
 def expand(rows: Tensor, ids: Tensor, vocabulary: int, dtype: torch.dtype) -> Tensor:
     """The table (vocabulary, width) of which `rows` (n, width) are those of `ids` (n,).
 
-    Raises ValueError unless `ids` are int32 or int64, ascending, and below `vocabulary`.
+    Raises ValueError as `check_ids` does.
     """
-    if ids.dtype not in {torch.int32, torch.int64}:
-        raise ValueError(f"expected int32 or int64, got {ids.dtype}")
+    check_ids(ids, vocabulary)
     ids = ids.long()
-    if not (ids[1:] > ids[:-1]).all():
-        raise ValueError("expected ascending ids, each once")
-    first, last = int(ids[0]), int(ids[-1])
-    if first < 0 or last >= vocabulary:
-        raise ValueError(f"expected ids of 0 to {vocabulary - 1}, got {first} to {last}")
     # float32, since half precision cannot add up some thousand rows.
     mean = rows.mean(dim=0, dtype=torch.float32)
     table = mean.to(dtype).repeat(vocabulary, 1)
     table[ids] = rows.to(dtype)
     return table
+
+
+def check_ids(ids: Tensor, vocabulary: int) -> None:
+    """Raise ValueError unless `ids` (n,) are int32 or int64, ascending, and below `vocabulary`."""
+    if ids.dtype not in {torch.int32, torch.int64}:
+        raise ValueError(f"expected int32 or int64, got {ids.dtype}")
+    if not (ids[1:] > ids[:-1]).all():
+        raise ValueError("expected ascending ids, each once")
+    first, last = int(ids[0]), int(ids[-1])
+    if first < 0 or last >= vocabulary:
+        raise ValueError(f"expected ids of 0 to {vocabulary - 1}, got {first} to {last}")

@@ -12,10 +12,10 @@ from encoders.choosing import LENGTH, LENGTHS_S, choose_imu, decided
 from encoders.conventions import Calibrated, Conventions
 from encoders.imagebind.preprocess.depth import DepthInput
 from encoders.imagebind.preprocess.imu import ImuInput
-from encoders.imagebind.runtime import ImageBind, ImageBindEncoder
+from encoders.imagebind.runtime import ImageBind, ImageBindEncoder, classes_of
 from encoders.matching import MOST_MOMENTS, Compared, compare, too_few
 from encoders.probabilities import LEAST_FILES, Fitted, fit
-from encoders.zeroshot import LabelSet, class_vectors
+from encoders.zeroshot import LabelSet
 from streamer.cli.gather import FULL, Gathered, Key, full, stretches
 from streamer.cli.session import scale
 from streamer.types import MODALITIES, Modality, Vector, Window
@@ -128,7 +128,7 @@ def fit_labels(
     if cut and found.labels.get("imu"):
         read = opened.reading(imu=conclusion.encoder.imu)
         vectors["imu"] = dict(zip(cut, _encoded(read, list(cut.values())), strict=True))
-    classes = class_vectors(opened.text, labels)
+    classes = classes_of(opened, labels)
     for modality in MODALITIES:
         named = found.labels.get(modality, {})
         keys = sorted(key for key in vectors.get(modality, {}) if key[0] in named)

@@ -25,6 +25,7 @@ from configs.load import label_set, load
 from configs.schema import RunConfig
 from encoders.binding.evaluate.plot import draw
 from encoders.imagebind.runtime import ImageBind
+from encoders.store.known import KNOWN
 from sources.encodings import Encoding
 from streamer.cli.encoding import picture_encoding
 from streamer.cli.eval_files import evaluate_files, labelled, show_files
@@ -41,7 +42,7 @@ def evaluate(
         str,
         typer.Argument(
             metavar="WEIGHTS|CONFIG",
-            help="builtin, a .pth or .safetensors file, or a configuration with an encoder.",
+            help="builtin, imagebind_huge, a file or folder of weights, or a configuration.",
         ),
     ] = "builtin",
     moments: Annotated[int, typer.Option(min=48, help="Held-out moments of the world.")] = 2400,
@@ -128,7 +129,9 @@ def evaluate(
 
 def _settings(model: str, overrides: Sequence[str]) -> RunConfig:
     """The configuration, or the demo's with these weights in its encoder."""
-    if model in ("builtin", "random") or Path(model).suffix in (".pth", ".safetensors"):
+    named = model in ("builtin", "random") or model in KNOWN
+    file = Path(model).suffix in (".pth", ".safetensors")
+    if named or file or any(Path(model).glob("*.safetensors")):
         weights = f"encoder={{kind: imagebind, weights: {json.dumps(model)}}}"
         return load("demo", [weights, *overrides])
     return load(model, overrides)

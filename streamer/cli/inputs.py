@@ -111,4 +111,4 @@ def warn_of_builtin(settings: RunConfig) -> None:
     encoder = settings.encoder
     if isinstance(encoder, ImageBindEncoder) and encoder.weights == BUILTIN:
         log.warning("the built-in model knows the simulated world and nothing else: these files")
-        log.warning("need other weights, such as --weights imagebind_huge.pth")
+        log.warning("need other weights, such as --weights imagebind_huge")

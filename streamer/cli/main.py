@@ -15,6 +15,7 @@ from streamer.cli.prepare import prepare
 from streamer.cli.run import run
 from streamer.cli.search import search
 from streamer.cli.train import train
+from streamer.cli.weights import app as weights
 from streamer.version import __version__
 
 app = typer.Typer(
@@ -45,3 +46,4 @@ def main(
 for verb in (demo, run, check, doctor, prepare, embed, search, calibrate, listen, train):
     app.command()(verb)
 app.command("eval")(evaluate)
+app.add_typer(weights, name="weights")

@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from configs.schema import RunConfig
+from encoders.cache_folder import cache_folder
 from encoders.imagebind.device import place
 from encoders.imagebind.product import time_product, widest
 from encoders.imagebind.runtime import ImageBindEncoder
 from encoders.imagebind.trial import attempt
 from streamer.cli.doctor.command import examine
-from streamer.cli.doctor.disk import weights_folder
 from streamer.cli.doctor.finding import Finding
 from streamer.cli.doctor.rounds import Rounds
 from streamer.errors import EncoderFailed
@@ -51,7 +51,7 @@ def test_a_configuration_that_runs_has_no_failure(packed: Path) -> None:
     found = examined({"weights": str(packed)})
     assert failed(found) == [], found
     assert list(found) == [
-        *("versions", "processor", "clock", f"disk {weights_folder()}", "labels indoor"),
+        *("versions", "processor", "clock", f"disk {cache_folder()}", "labels indoor"),
         *("sensor mic", "sensor base", "device", "memory", "weights", "pace"),
     ]
     assert found["sensor mic"].said == "16000 a second; 16000 Hz, blocks of 320"

@@ -139,7 +139,7 @@ def test_what_does_not_fit_is_one_line(tmp_path: Path, tiny: str) -> None:
 def test_a_sentence_finds_files_of_the_world(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    page = str(ROOT / "docs" / "world_files.py")
+    page = str(ROOT / "docs" / "how-to" / "world_files.py")
     concepts = ["a dog barking", "a fire burning", "the robot turning left"]
     monkeypatch.setattr(sys, "argv", [page, str(tmp_path), *concepts])
     runpy.run_path(page, run_name="__main__")

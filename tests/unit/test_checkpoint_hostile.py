@@ -79,7 +79,7 @@ def test_no_file_a_folder_and_another_ending(tmp_path: Path):
     refused(tmp_path / "absent.pth", "No such file")
     refused(tmp_path / "absent.safetensors", "No such file")
     (tmp_path / "folder.pth").mkdir()
-    refused(tmp_path / "folder.pth", "Is a directory")
+    refused(tmp_path / "folder.pth", "expected a TOWER.safetensors for each tower, got none")
     refused(tmp_path / "model.onnx", r"expected a .pth or .safetensors file, got '.onnx'")
 
 

@@ -41,7 +41,7 @@ def test_findings_are_told_as_they_come(rounds: Rounds, told: list[Finding]) -> 
 def test_a_check_that_hangs_in_a_call_is_left_and_the_next_one_runs(
     rounds: Rounds, told: list[Finding], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "GRACE_S", 0.01)
+    monkeypatch.setattr(module, "GRACE_S", 0.5)
     released = threading.Event()
 
     def hang() -> Finding:
@@ -77,7 +77,7 @@ def test_a_check_that_waits_is_told_to_stop_and_puts_away_what_it_opened(rounds:
 def test_an_answer_counts_even_if_what_it_opened_does_not_close(
     rounds: Rounds, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "GRACE_S", 0.01)
+    monkeypatch.setattr(module, "GRACE_S", 0.5)
     released = threading.Event()
 
     async def answer() -> Finding:
@@ -114,7 +114,7 @@ def test_errors_are_findings_and_one_that_nobody_expected_keeps_its_traceback(
 def test_ctrl_c_leaves_and_does_not_wait_for_the_check(
     rounds: Rounds, told: list[Finding], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "GRACE_S", 0.01)
+    monkeypatch.setattr(module, "GRACE_S", 0.5)
     released = threading.Event()
     # A shell ignores it for what it runs in the background.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)

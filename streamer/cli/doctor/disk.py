@@ -6,9 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from configs.schema import RunConfig
+from encoders.cache_folder import cache_folder
 from encoders.imagebind import footprint
 from encoders.imagebind.config import TOWERS
 from encoders.imagebind.runtime import BUILTIN, RANDOM, ImageBindEncoder
+from encoders.store.folder import weights_folder
+from encoders.store.known import KNOWN
 from sinks.jsonl import JsonlSink
 from streamer.cli.doctor.finding import Finding, size
 from streamer.cli.doctor.towers import sizes_of
@@ -39,23 +42,16 @@ def judge(folder: Path, free: int, writable: bool, wanted: int) -> Finding:
     return Finding(name, "pass", said)
 
 
-def weights_folder() -> Path:
-    """Where weights that are fetched and what is computed from them belong."""
-    if named := os.environ.get("STREAMER_WEIGHTS"):
-        return Path(named)
-    caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(caches) / "imagebind-streamer"
-
-
 def _folders(config: RunConfig) -> Iterator[tuple[Path, int]]:
     encoder = config.encoder
     if isinstance(encoder, ImageBindEncoder) and encoder.weights not in {RANDOM, BUILTIN}:
-        path = Path(encoder.weights)
-        if not path.exists():
+        named = encoder.weights in KNOWN
+        path = weights_folder() / KNOWN[encoder.weights].file if named else Path(encoder.weights)
+        if not path.exists() and not (named and (weights_folder() / encoder.weights).exists()):
             # It is still to come, with all towers and in fp32.
             sizes, _ = sizes_of(encoder)
             yield path.parent, footprint.weights_bytes(sizes, TOWERS, 4)
-    yield weights_folder(), LITTLE
+    yield cache_folder(), LITTLE
     for sink in config.sinks:
         if isinstance(sink, JsonlSink) and str(sink.path) != "-":
             yield sink.path.parent, LITTLE

@@ -7,6 +7,7 @@ from pathlib import Path
 from configs.schema import RunConfig
 from encoders.imagebind.runtime import BUILTIN, RANDOM, ImageBindEncoder
 from encoders.imagebind.trial import Trial, attempt
+from encoders.store.known import KNOWN
 from streamer.cli.doctor.finding import Finding, milliseconds
 from streamer.types import NS_PER_S, Modality
 
@@ -57,6 +58,8 @@ def judge_pace(
 def remedy(encoder: object) -> str:
     if not isinstance(encoder, ImageBindEncoder) or encoder.weights in {RANDOM, BUILTIN}:
         return "see the lines on device and memory; a damaged installation has to be made again"
-    if not Path(encoder.weights).is_file():
+    if encoder.weights in KNOWN:
+        return f"`streamer weights pull {encoder.weights}`, then `streamer weights verify`"
+    if not Path(encoder.weights).exists():
         return "set encoder.weights to the file; a path is relative to the current folder"
     return "get the file again, or, if it is another model's, give its sizes in encoder.model"

@@ -1,6 +1,6 @@
 """Writes moments of the simulated world into files of the usual kinds, to have something to search.
 
-python docs/world_files.py FOLDER [CONCEPT...]
+python docs/how-to/world_files.py FOLDER [CONCEPT...]
 
 Two moments of each concept: pictures (.png), sound (.wav), depth (.depth.npy, metres), heat
 (.heat.npy, degrees Celsius) and motion (.csv), as far as the sense can perceive the concept.

@@ -1,0 +1,1 @@
+"""Weights on disk: where they are, how they get there, what is checked about them."""
