@@ -269,7 +269,7 @@ def test_a_disk_is_judged_by_what_it_has_to_take(
 def test_weights_that_are_still_to_come_need_their_whole_size(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("STREAMER_WEIGHTS", str(tmp_path / "caches"))
+    monkeypatch.setenv("STREAMER_CACHE", str(tmp_path / "caches"))
     huge = load("robot", [f"encoder.weights={tmp_path}/a/b/imagebind_huge.pth"])
     names = [finding.name for finding in disk.disk(huge)]
     assert names == [f"disk {tmp_path}/a/b", f"disk {tmp_path}/caches"]

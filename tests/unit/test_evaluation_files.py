@@ -136,7 +136,7 @@ def test_an_encoding_is_a_kind_or_yaml() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ("depth", "--encoding: depth.metres_per_unit: Field required"),
+        ("thermal_counts", "--encoding: thermal_counts.scale: Field required"),
         ("heat", "--encoding: Input tag 'heat' found"),
         ("{kind: [", "not YAML"),
         ("3", "--encoding: "),

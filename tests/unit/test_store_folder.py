@@ -13,6 +13,7 @@ def test_the_folder_is_the_platforms_or_the_one_that_is_said(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.delenv("STREAMER_WEIGHTS", raising=False)
+    monkeypatch.delenv("STREAMER_CACHE", raising=False)
     monkeypatch.setattr("sys.platform", "linux")
     monkeypatch.setenv("HOME", "/home/robot")
     monkeypatch.setenv("XDG_CACHE_HOME", "/caches")
