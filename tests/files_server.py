@@ -23,6 +23,10 @@ class Served:
     claimed: str | None = None
     """Content-Length, where it is not the truth; empty: none is sent."""
     content_range: str | None = None
+    coding: str | None = None
+    """Transfer-Encoding."""
+    kind: str | None = None
+    """Content-Type."""
     free: threading.Event = field(default_factory=threading.Event)
     """Clear between `hold` and `release`: then an answer falls silent where it would end."""
     sent: threading.Event = field(default_factory=threading.Event)
@@ -84,8 +88,13 @@ def _answer(handler: BaseHTTPRequestHandler, served: Served) -> None:
     if start:
         said = served.content_range or f"bytes {start}-{total - 1}/{total}"
         handler.send_header("Content-Range", said)
-    if served.etag is not None:
-        handler.send_header("ETag", served.etag)
+    for name, value in (
+        ("ETag", served.etag),
+        ("Transfer-Encoding", served.coding),
+        ("Content-Type", served.kind),
+    ):
+        if value is not None:
+            handler.send_header(name, value)
     length = str(total - start) if served.claimed is None else served.claimed
     if length:
         handler.send_header("Content-Length", length)

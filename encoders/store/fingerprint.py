@@ -4,7 +4,7 @@
     0a1b...  imagebind_huge.pth
 
 The first line is ours: what the file was like when the hash was computed (size, and time of change
-in nanoseconds since the Unix epoch), and when it was last checked against it, or `never`.
+in nanoseconds since the Unix epoch), and when it was last checked against it.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from streamer.errors import EncoderFailed
 
 _CHUNK = 4 << 20
 _LONGEST = 4096  # of a side file
-_OURS = re.compile(r"# (\d{1,20}) bytes, changed (\d{1,20}), checked (never|[0-9T:+-]{25})")
+_OURS = re.compile(r"# (\d{1,20}) bytes, changed (\d{1,20}), checked ([0-9T:+-]{25})")
 _SUM = re.compile(r"([0-9a-fA-F]{64}) [ *]")
 
 
@@ -38,11 +38,6 @@ class Stored:
     sha256: str
     stamp: Stamp | None = None
     checked: str | None = None
-
-    @property
-    def lasting(self) -> bool:
-        """Whether somebody relies on it: it was checked once, or another program wrote it."""
-        return self.checked is not None or self.stamp is None
 
 
 def compute(path: Path, progress: Progress) -> tuple[str, Stamp]:
@@ -99,13 +94,12 @@ def stored(path: Path) -> Stored | None:
     ours = _OURS.match(text)
     if ours is None:
         return Stored(found[1].lower())
-    checked = None if ours[3] == "never" else ours[3]
-    return Stored(found[1].lower(), Stamp(int(ours[1]), int(ours[2])), checked)
+    return Stored(found[1].lower(), Stamp(int(ours[1]), int(ours[2])), ours[3])
 
 
-def store(path: Path, sha256: str, at: Stamp, checked: str | None = None) -> None:
+def store(path: Path, sha256: str, at: Stamp, checked: str) -> None:
     """Write the side file, atomically. Raises OSError."""
-    said = f"# {at.size} bytes, changed {at.changed_ns}, checked {checked or 'never'}"
+    said = f"# {at.size} bytes, changed {at.changed_ns}, checked {checked}"
     made = path.with_name(f"{path.name}.sha256.{os.getpid()}")
     try:
         made.write_text(f"{said}\n{sha256}  {path.name}\n")

@@ -24,7 +24,7 @@ def find(name_or_path: str) -> Path:
     """
     if name_or_path not in KNOWN:
         path = Path(name_or_path)
-        if not path.exists():
+        if not os.path.exists(path):  # noqa: PTH110 - Path.exists raises for a name that is too long
             raise EncoderFailed(f"{name_or_path}: no such file")
         return path
     folder = weights_folder()

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from encoders.imagebind.statefile import tower_files
-from encoders.store.fingerprint import combined, files_of, stored
+from encoders.store.fingerprint import Stored, combined, files_of, stamp, stored
 from encoders.store.part import SUFFIX
 from encoders.store.towers import stored_towers
 from streamer.errors import EncoderFailed
@@ -44,9 +44,14 @@ def _entry(path: Path) -> Entry | None:
         except EncoderFailed:
             return None
         return _described(path, "folder", files)
-    if path.suffix == SUFFIX:
-        return Entry(path.name, "unfinished", path.stat().st_size)
-    return _described(path, path.suffix[1:], [path]) if path.suffix in _ENDINGS else None
+    kind = "unfinished" if path.suffix == SUFFIX else path.suffix[1:]
+    if path.suffix not in {SUFFIX, *_ENDINGS}:
+        return None
+    try:
+        size = path.stat().st_size
+    except OSError as error:  # a link to a disk that is not there
+        return Entry(path.name, kind, 0, problem=f"{path}: {error.strerror}")
+    return Entry(path.name, kind, size) if path.suffix == SUFFIX else _described(path, kind, [path])
 
 
 def _described(path: Path, kind: str, files: list[Path]) -> Entry:
@@ -62,8 +67,11 @@ def _described(path: Path, kind: str, files: list[Path]) -> Entry:
 
 
 def _hash(path: Path) -> tuple[str | None, str | None]:
-    """The stored hash, and when the file that was checked longest ago was."""
-    found = {file.name: stored(file) for file in files_of(path)}
+    """The stored hash, and when the file that was checked longest ago was.
+
+    None of either where a file has changed since: the hash is of what was there before.
+    """
+    found = {file.name: _current(file) for file in files_of(path)}
     hashes = {name: known.sha256 for name, known in found.items() if known is not None}
     if len(hashes) < len(found):
         return None, None
@@ -71,3 +79,9 @@ def _hash(path: Path) -> tuple[str | None, str | None]:
     checked = min((time for time in times if time is not None), default=None)
     total = combined(hashes) if path.is_dir() else hashes[path.name]
     return total, checked if None not in times else None
+
+
+def _current(file: Path) -> Stored | None:
+    known = stored(file)
+    changed = known is not None and known.stamp is not None and known.stamp != stamp(file)
+    return None if changed else known

@@ -41,6 +41,11 @@ def pull(url: str, target: Path, progress: Progress, patience: Patience | None =
         raise EncoderFailed(f"{target}: expected no such file, got one")
     patience = patience or Patience()
     with opened(target) as part:
+        if part.origin is not None and part.size and part.origin.url != url:
+            raise EncoderFailed(
+                f"{part.path}: expected the rest of {part.origin.url}, of which {_kept(part)}; got"
+                f" {url}: delete the part to begin anew"
+            )
         furthest, failures = part.size, 0
         while True:
             try:
@@ -62,7 +67,7 @@ def pull(url: str, target: Path, progress: Progress, patience: Patience | None =
 
 def _once(url: str, part: Part, progress: Progress, timeout_s: float) -> None:
     """Raises Cut when the connection ended before the file did."""
-    origin = part.origin if part.origin is not None and part.origin.url == url else None
+    origin = part.origin if part.size else None
     if origin is not None and part.size == origin.total:
         return
     known = origin.validator if origin is not None else None
@@ -87,6 +92,8 @@ def _receive(url: str, part: Part, answer: Answer, progress: Progress) -> None:
         _check_space(part, total)
         progress(part.size, total)
         while data := read(answer, _CHUNK):
+            if part.size + len(data) > total:
+                raise EncoderFailed(f"{url}: expected {total} bytes, got more")
             part.append(data)
             progress(part.size, total)
     except OSError as error:

@@ -62,7 +62,7 @@ def ask(url: str, start: int, validator: str | None, timeout_s: float) -> Answer
     except HTTPError as error:
         error.close()
         said = f"{url}: expected the file, got {error.code} {error.reason}"
-        if error.code == 416:  # there is no such rest: it is another file now
+        if error.code == 416 and start:  # there is no such rest: it is another file now
             return ask(url, 0, None, timeout_s)
         raise (Cut(said) if error.code in _TRANSIENT else EncoderFailed(said)) from None
     except InvalidURL as error:
@@ -94,6 +94,13 @@ def _answer(url: str, response: HTTPResponse, asked: int) -> Answer:
     headers = response.headers
     if encoding := headers.get("Content-Encoding"):
         raise EncoderFailed(f"{url}: expected the file as it is, got it as {encoding!r}")
+    if coding := headers.get("Transfer-Encoding"):
+        # The length would not count, and nobody could say when to stop.
+        raise EncoderFailed(f"{url}: expected the file as it is, got it in {coding!r} coding")
+    kind = headers.get_content_maintype() if headers.get("Content-Type") else ""
+    if kind == "text":
+        # The page of a hotel's network, or of a mirror that has moved.
+        raise EncoderFailed(f"{url}: expected weights, got {headers.get_content_type()}")
     length = headers.get("Content-Length", "")
     if not re.fullmatch(r"\d{1,20}", length):
         raise EncoderFailed(f"{url}: expected a Content-Length, got {length!r}")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.progress import Progress
 
 from configs.evaluation import world_labels
@@ -35,7 +36,7 @@ from streamer.cli.gather import Gatherer, gather, gather_world
 from streamer.cli.inputs import READINGS
 from streamer.cli.output import Json, Overrides, console, emit, one_line_errors, say_logs, say_lost
 from streamer.cli.session import preflight
-from streamer.errors import ConfigError
+from streamer.errors import ConfigError, SinkLost
 from streamer.plan import Plan
 from streamer.protocols import Source
 from streamer.types import MODALITIES, NS_PER_S
@@ -133,11 +134,11 @@ def calibrate(
             said = calibrated(conclusion, opened, labels)
         show(conclusion)
         if said is not None:
-            output.write_text(said.yaml(), encoding="utf-8")
-            console.print(f"written into {output}; name it under encoder.calibration")
+            _write(output, said.yaml())
+            console.print(f"written into {escape(str(output))}; name it under encoder.calibration")
         if plot is not None and conclusion.fitted:
             draw(conclusion.fitted, plot, title=f"{opened.name} {opened.hash[:12]}")
-            console.print(f"drawn into {plot}")
+            console.print(f"drawn into {escape(str(plot))}")
     lost = [] if said is not None else ["nothing was decided or fitted: no file was written"]
     say_lost(lost)
     if as_json:
@@ -162,6 +163,8 @@ def _check_names(output: Path, plot: Path | None, *, with_labels: bool) -> None:
         raise ConfigError(f"{output}: expected a name that ends in .yaml in an existing folder")
     if output.exists():
         raise ConfigError(f"{output}: exists already; expected the name of a new file")
+    if not os.access(output.parent, os.W_OK):
+        raise ConfigError(f"{output.parent}: expected a folder that can be written")
     if plot is None:
         return
     if not with_labels:
@@ -170,6 +173,14 @@ def _check_names(output: Path, plot: Path | None, *, with_labels: bool) -> None:
         raise ConfigError(f"--plot {plot}: expected a name that ends in .png in an existing folder")
     if find_spec("matplotlib") is None:
         raise ConfigError("--plot: needs matplotlib: pip install 'imagebind-streamer[train]'")
+
+
+def _write(output: Path, text: str) -> None:
+    try:
+        with output.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise SinkLost(f"{output}: {error.strerror}") from None
 
 
 def _label_set(settings: RunConfig, items: Sequence[Labelled]) -> LabelSet:

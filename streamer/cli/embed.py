@@ -1,5 +1,6 @@
 """`streamer embed`: vectors and labels of files, without a broker."""
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Annotated
 
 import typer
 from rich.progress import Progress
+from safetensors import SafetensorError
 
 from streamer.cli.embedded import files_of, rows_of
 from streamer.cli.files import file_plan
@@ -14,7 +16,7 @@ from streamer.cli.inputs import As, Weights, reading, settings_for, warn_of_buil
 from streamer.cli.output import Json, Overrides, console, emit, one_line_errors, say_logs, say_lost
 from streamer.cli.session import make_labeler, preflight
 from streamer.cli.vectors import SUFFIXES, Row, write_lines, write_matrix
-from streamer.errors import ConfigError
+from streamer.errors import ConfigError, SinkLost
 
 NO_WINDOW = "no window was full enough; try a smaller --hop or --set windows.min_coverage=0.1"
 
@@ -95,14 +97,20 @@ def _kind(output: Path | None) -> str:
         raise ConfigError(f"{output}: exists already; expected the name of a new file")
     if not output.parent.is_dir():
         raise ConfigError(f"{output}: expected an existing folder, {output.parent} is none")
+    if not os.access(output.parent, os.W_OK):
+        raise ConfigError(f"{output.parent}: expected a folder that can be written")
     return output.suffix
 
 
 def _write(rows: Sequence[Row], output: Path | None, kind: str) -> None:
     if output is None:
         write_lines(rows, sys.stdout)
-    elif kind == ".safetensors":
-        write_matrix(rows, output)
-    else:
-        with output.open("x", encoding="utf-8") as file:
-            write_lines(rows, file)
+        return
+    try:
+        if kind == ".safetensors":
+            write_matrix(rows, output)
+        else:
+            with output.open("x", encoding="utf-8") as file:
+                write_lines(rows, file)
+    except (OSError, SafetensorError) as error:
+        raise SinkLost(f"{output}: cannot be written: {error}") from None

@@ -60,7 +60,7 @@ Weights = Annotated[
     str | None,
     typer.Option(
         metavar="FILE|NAME",
-        help="builtin, or a .pth or .safetensors file; default: what the configuration says.",
+        help="builtin, imagebind_huge, a file or a converted folder; default: the configuration's.",
     ),
 ]
 
@@ -112,3 +112,18 @@ def warn_of_builtin(settings: RunConfig) -> None:
     if isinstance(encoder, ImageBindEncoder) and encoder.weights == BUILTIN:
         log.warning("the built-in model knows the simulated world and nothing else: these files")
         log.warning("need other weights, such as --weights imagebind_huge")
+
+
+def is_file(name: str) -> bool:
+    """Whether a file has this name; a sentence that is too long for a name is none."""
+    try:
+        return Path(name).is_file()
+    except OSError:
+        return False
+
+
+def is_folder(name: str) -> bool:
+    try:
+        return Path(name).is_dir()
+    except OSError:
+        return False

@@ -11,7 +11,7 @@ from encoders.search import combined
 from encoders.zeroshot import unit
 from sources.imu_csv import ImuCsv
 from streamer.cli.files import embeddings_of, modalities_of, narrowed, source_of
-from streamer.cli.inputs import READINGS, Reading
+from streamer.cli.inputs import READINGS, Reading, is_file
 from streamer.cli.vectors import LONGEST_TEXT, Kind
 from streamer.errors import ConfigError, SourceLost
 from streamer.plan import Plan
@@ -50,14 +50,14 @@ def part(kind: Kind, given: str) -> Part:
         weight = float(number) if colons else 1.0
     except ValueError:
         of, weight = given, 1.0
-    if not colons or (kind != "text" and Path(given).is_file()):
+    if not colons or (kind != "text" and is_file(given)):
         of, weight = given, 1.0
     where = f"{OPTIONS[kind]} {given[:100]}"
     if not 0 < abs(weight) <= MOST:
         raise ConfigError(f"{where}: expected a weight of -{MOST:g} to {MOST:g} and not 0")
     if kind == "text" and not 0 < len(of.strip()) <= LONGEST_TEXT:
         raise ConfigError(f"{where}: expected a sentence of 1 to {LONGEST_TEXT} characters")
-    if kind != "text" and not Path(of).is_file():
+    if kind != "text" and not is_file(of):
         raise ConfigError(f"{where}: no such file")
     return Part(kind, of, weight)
 

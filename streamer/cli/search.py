@@ -17,7 +17,16 @@ from streamer.cli.embed import NO_WINDOW, Hop
 from streamer.cli.embedded import files_of, rows_of
 from streamer.cli.files import file_plan
 from streamer.cli.gallery import Gallery, Hit
-from streamer.cli.inputs import TABLES, As, Weights, reading, settings_for, warn_of_builtin
+from streamer.cli.inputs import (
+    TABLES,
+    As,
+    Weights,
+    is_file,
+    is_folder,
+    reading,
+    settings_for,
+    warn_of_builtin,
+)
 from streamer.cli.output import Json, Overrides, console, emit, one_line_errors, say_logs, say_lost
 from streamer.cli.query import OPTIONS, Part, part, query_of, vector_of
 from streamer.cli.session import preflight
@@ -146,7 +155,7 @@ def split(what: Sequence[str]) -> tuple[list[Path], str | None]:
     """The files, and the sentence if the last of `what` is one. Raises `ConfigError`."""
     *files, last = what
     sentence = None
-    if not Path(last).exists():
+    if not is_file(last) and not is_folder(last):
         ending = Path(last).suffix.lower()
         if "/" in last or "\\" in last or _NAMED.fullmatch(last) or ending in _ENDINGS:
             raise ConfigError(f"{last}: no such file (a sentence that looks so goes after --text)")
@@ -156,8 +165,8 @@ def split(what: Sequence[str]) -> tuple[list[Path], str | None]:
     if not files:
         raise ConfigError(f'expected files to search before the sentence "{last[:100]}"')
     for name in files:
-        if not Path(name).is_file():
-            folder = Path(name).is_dir()
+        if not is_file(name):
+            folder = is_folder(name)
             raise ConfigError(f"{name}: " + ("expected a file, got a folder" if folder else
                               "no such file (the sentence comes last, in quotes)"))  # fmt: skip
     return [Path(name) for name in files], sentence

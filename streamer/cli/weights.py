@@ -62,7 +62,7 @@ def pull_command(
         target = weights_folder() / known.file
         there = target.exists()
         if there:
-            console.print(f"{target} is there already", soft_wrap=True)
+            console.print(f"{escape(str(target))} is there already", soft_wrap=True)
         else:
             _accept(known, accept_licence)
             _fetch(name, url or known.url, target, as_json)
@@ -86,7 +86,7 @@ def list_command(as_json: Json = False) -> None:
     with one_line_errors("weights list", as_json=as_json):
         folder = weights_folder()
         found = entries(folder)
-    console.print(f"{folder}{'' if found else ': nothing'}", soft_wrap=True)
+    console.print(f"{escape(str(folder))}{'' if found else ': nothing'}", soft_wrap=True)
     if found:
         console.print(_listed(found))
     for entry in found:
@@ -160,7 +160,9 @@ def convert_command(
             files = convert(path, out, dtype, heard)
         sizes = {file.stem: file.stat().st_size for file in files}
     for tower, size in sizes.items():
-        console.print(f"{out / tower}.safetensors: {size / 1e6:.1f} MB", soft_wrap=True)
+        console.print(
+            f"{escape(str(out / tower))}.safetensors: {size / 1e6:.1f} MB", soft_wrap=True
+        )
     if as_json:
         emit(
             {
@@ -219,7 +221,7 @@ def _listed(found: list[Entry]) -> Table:
     table = Table("name", "MB", "format", "towers", "numbers", "sha256 (stored)", "checked")
     for entry in found:
         table.add_row(
-            entry.name,
+            escape(entry.name),
             f"{entry.bytes / 1e6:.1f}",
             entry.format,
             "damaged" if entry.problem is not None else " ".join(entry.towers),

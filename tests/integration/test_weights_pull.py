@@ -142,14 +142,6 @@ def test_a_server_that_cannot_tell_files_apart_starts_again(
     assert "range" not in served.asked[1]
 
 
-def test_another_address_starts_again(served: Served, target: Path) -> None:
-    served.cuts = [1_000_000, 0, 0, 0, 0]
-    refused(served, target, "goes on")
-    with serving(OTHER) as mirror:
-        fetch(mirror, target)
-    assert target.read_bytes() == OTHER
-
-
 @pytest.mark.parametrize("notes", ["", "{}", '{"url": 3}', "\x00" * 9, "[" * 100_000])
 def test_damaged_notes_start_again(served: Served, target: Path, notes: str) -> None:
     served.cuts = [1_000_000, 0, 0, 0, 0]
@@ -278,3 +270,33 @@ def test_one_process_at_a_time(served: Served, target: Path) -> None:
     fetch(served, target)
     with pytest.raises(EncoderFailed, match="expected no such file, got one"):
         fetch(served, target)
+
+
+def test_a_server_that_refuses_every_range_is_one_line(served: Served, target: Path) -> None:
+    served.statuses = [416] * 100
+    refused(served, target, "got 416")
+    assert len(served.asked) == 1
+
+
+def test_a_server_cannot_send_more_than_it_said(served: Served, target: Path) -> None:
+    served.claimed = "1000"
+    served.coding = "chunked"
+    refused(served, target, "expected the file as it is, got it in 'chunked' coding")
+    assert part_size(target) == 0
+
+
+def test_a_page_is_no_file_of_weights(served: Served, target: Path) -> None:
+    served.kind = "text/html; charset=utf-8"
+    refused(served, target, "expected weights, got text/html")
+
+
+def test_a_part_is_gone_on_with_only_from_where_it_came(served: Served, target: Path) -> None:
+    served.cuts = [1_000_000] * 4
+    refused(served, target, "1000000 of 3000000 bytes are kept", Patience(delays_s=()))
+    with serving(OTHER) as mirror:
+        refused(mirror, target, f"expected the rest of {served.url}, of which 1000000 of 3000000")
+        assert mirror.asked == []
+    served.cuts = []
+    fetch(served, target)
+    assert target.read_bytes() == FILE
+    assert served.asked[-1]["range"] == "bytes=1000000-"

@@ -60,6 +60,11 @@ def test_a_missing_file_does_not_become_a_sentence(
         split(what)
 
 
+def test_a_sentence_may_be_longer_than_a_name(here: Path) -> None:
+    sentence = "a dog that barks at a ball " * 30
+    assert split(["ride.mp4", sentence]) == ([Path("ride.mp4")], sentence)
+
+
 def test_a_weight_follows_two_colons(here: Path) -> None:
     assert part("vision", "ride.mp4") == Part("vision", "ride.mp4", 1.0)
     assert part("vision", "ride.mp4::-0.5") == Part("vision", "ride.mp4", -0.5)

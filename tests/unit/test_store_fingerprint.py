@@ -35,7 +35,7 @@ def test_the_hash_is_the_one_that_sha256sum_computes_and_checks(file: Path) -> N
     got, at = compute(file, lambda done, total: heard.append((done, total)))
     assert got == hashlib.sha256(b"weights" * 1_000_000).hexdigest()
     assert heard[-1] == (7_000_000, 7_000_000)
-    store(file, got, at)
+    store(file, got, at, WHEN)
     command = [program("sha256sum"), "--check", "--strict", side(file).name]
     subprocess.run(command, cwd=file.parent, check=True, capture_output=True)
     file.write_bytes(b"other")

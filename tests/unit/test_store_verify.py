@@ -1,6 +1,7 @@
 """What `weights verify` finds, and what it keeps."""
 
 import hashlib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -151,3 +152,15 @@ def test_a_folder_of_weights_is_listed(tmp_path: Path) -> None:
     assert "expected a .pth state dict" in (found["broken.pth"].problem or "")
     assert "expected shape" in (found["parts"].problem or ""), "no sizes: imagebind_huge"
     assert TINY["audio_embed_dim"] != 768
+
+
+def test_a_file_that_changed_has_no_hash_in_the_list_and_a_dead_link_is_named(
+    tmp_path: Path,
+) -> None:
+    path = saved(tmp_path, whole_state())
+    verify(path, now=NOON, heard=quiet)
+    os.utime(path, ns=(0, 1))
+    (tmp_path / "away.pth").symlink_to(tmp_path / "unplugged" / "away.pth")
+    found = {entry.name: entry for entry in entries(tmp_path)}
+    assert (found[path.name].sha256, found[path.name].checked) == (None, None)
+    assert "No such file" in (found["away.pth"].problem or "")

@@ -51,8 +51,11 @@ def synchronised() -> tuple[bool, float] | None:
 
     Asks with `adjtimex`, which chrony, ntpd and systemd-timesyncd all report to.
     """
+    ask = getattr(ctypes.CDLL(None), "adjtimex", None)  # Linux has it, macOS has not
+    if ask is None:
+        return None
     timex = _Timex(modes=0)
-    state = ctypes.CDLL(None).adjtimex(ctypes.byref(timex))
+    state = ask(ctypes.byref(timex))
     if state < 0:
         return None
     right = state != _ERROR and not timex.status & _UNSYNCHRONISED
