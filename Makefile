@@ -37,7 +37,11 @@ check: $(READY)
 
 system:
 	apt-get update -qq
-	apt-get install --yes --no-install-recommends -qq ffmpeg mosquitto mosquitto-clients openssl python3-venv
+	apt-get install --yes --no-install-recommends -qq \
+		ffmpeg mosquitto mosquitto-clients openssl python3-venv \
+		libportaudio2 libasound2-plugins pulseaudio pulseaudio-utils \
+		python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-tools \
+		gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks.windower

@@ -25,6 +25,13 @@ class Account:
     def drop(self, cause: str, count: int = 1) -> None:
         self._dropped[cause] = self._dropped.get(cause, 0) + count
 
+    def add(self, other: "Account") -> None:
+        """Count what the other counted as well."""
+        self.produced += other.produced
+        self.delivered += other.delivered
+        for cause, count in other.dropped.items():
+            self.drop(cause, count)
+
     @property
     def dropped(self) -> dict[str, int]:
         """A copy, by cause."""

@@ -7,6 +7,24 @@ clock, so it never steps back when NTP corrects the system time during a run.
 import asyncio
 import heapq
 import time
+from typing import Protocol
+
+
+class Now(Protocol):
+    def now_ns(self) -> int: ...
+
+
+def monotonic_ns() -> int:
+    """CLOCK_MONOTONIC, which all processes of a machine share: the clock of devices' processes."""
+    return time.monotonic_ns()
+
+
+def since_monotonic_ns(clock: Now) -> int:
+    """What to add to CLOCK_MONOTONIC to get the time of a clock that keeps the same pace."""
+    before = time.monotonic_ns()
+    now_ns = clock.now_ns()
+    after = time.monotonic_ns()
+    return now_ns - (before + after) // 2
 
 
 class SystemClock:

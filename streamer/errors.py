@@ -13,6 +13,10 @@ class SourceLost(StreamerError):
     """A source cannot deliver: device gone, file damaged, no such track."""
 
 
+class SourceStalled(SourceLost):
+    """A source is there but delivers nothing, or nothing new: it hangs."""
+
+
 class EncoderFailed(StreamerError):
     """The encoder cannot be built or cannot encode: wrong checkpoint, no such device."""
 

@@ -5,13 +5,13 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, aclosing
 
-from streamer.channels import Mailbox, Pipe
+from streamer.channels import Account, Mailbox, Pipe
 from streamer.merge import merge
 from streamer.plan import Plan
 from streamer.protocols import Clock, Source
-from streamer.supervise import supervised
+from streamer.supervise import Ledgers, supervised
 from streamer.ticks import TickJoin
-from streamer.types import NS_PER_S, Sample, SourceState, SourceStatus, Tick, Truth
+from streamer.types import NS_PER_S, Condition, Sample, SourceState, SourceStatus, Tick, Truth
 
 Report = Callable[[SourceStatus | Truth], Awaitable[None]]
 
@@ -33,6 +33,16 @@ class LiveFeed:
         self.channel: Mailbox[Tick] = Mailbox(BATCH_TICKS)
         self._sources, self._join, self._plan = sources, join, plan
         self._clock, self._report = clock, report
+        self._ledgers = {source.streams[0].name: Ledgers() for source in sources}
+
+    @property
+    def made(self) -> dict[str, Account]:
+        """What the devices made and what became of it on the way here, of streams that count."""
+        return {
+            stream: account
+            for ledgers in self._ledgers.values()
+            for stream, account in ledgers.totals.items()
+        }
 
     async def run(self) -> None:
         """Until every source has ended; devices do not, so until cancelled."""
@@ -52,7 +62,7 @@ class LiveFeed:
 
     async def _feed(self, source: Source) -> None:
         names = [info.name for info in source.streams]
-        samples = supervised(source, self._clock, self._report)
+        samples = supervised(source, self._clock, self._report, ledgers=self._ledgers[names[0]])
         async with aclosing(samples):
             async for sample in samples:
                 if isinstance(sample, Truth):
@@ -90,7 +100,7 @@ class FileFeed:
     async def run(self) -> None:
         """Until every file has been read. Raises `SourceLost`."""
         async with AsyncExitStack() as stack:
-            opened: list[AsyncIterator[Sample | Truth]] = []
+            opened: list[AsyncIterator[Sample | Truth | Condition]] = []
             for source in self._sources:
                 opened.append(await stack.enter_async_context(source.open(self._clock)))
                 await say(self._report, source, "online", "", self._clock)

@@ -3,16 +3,17 @@
 import heapq
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
-from streamer.types import Sample, Truth
+from streamer.types import Condition, Sample, Truth
 from streamer.windows import LEAP_NS
 
 
 async def merge(
-    sources: Sequence[AsyncIterator[Sample | Truth]],
+    sources: Sequence[AsyncIterator[Sample | Truth | Condition]],
 ) -> AsyncGenerator[tuple[int, Sample | Truth | None], None]:
     """Yield (index of the source, sample), the earliest `t_ns` first; ties by index.
 
-    The time of a truth is the start of its span.
+    The time of a truth is the start of its span. Conditions have none and are left out: what a
+    device says of itself is of the moment.
 
     The order depends on the samples alone, never on which source was quicker. A leap ahead comes
     at once, because it may be a lie, and all that is behind it would wait until the others have
@@ -24,6 +25,8 @@ async def merge(
 
     async def fetch(index: int) -> bool:
         async for sample in sources[index]:
+            if isinstance(sample, Condition):
+                continue
             t_ns = sample.span.start_ns if isinstance(sample, Truth) else sample.t_ns
             last = last_ns.get(index, t_ns)
             leaps = t_ns > last + LEAP_NS

@@ -230,10 +230,16 @@ class Pipeline:
         }
 
     def report(self) -> dict[str, Any]:
-        """JSON-ready counts, latencies and losses by cause."""
+        """JSON-ready counts, latencies and losses by cause.
+
+        `made`, of streams whose device is counted, is what it made; what it delivered is what
+        `samples` counts as produced.
+        """
+        made = self._feed.made if isinstance(self._feed, LiveFeed) else {}
         return {
             "streams": {
-                name: {
+                name: ({"made": made[name].report()} if name in made else {})
+                | {
                     "samples": windower.account.report(),
                     "backward": windower.backward,
                     "absent": dict(self._join.absent[name]),

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.types import Message, Modality, Sample, StreamInfo, Truth, Window
+from streamer.types import Condition, Message, Modality, Sample, StreamInfo, Truth, Window
 
 
 class Clock(Protocol):
@@ -32,11 +32,14 @@ class Source(Protocol):
         """What will come, known from the configuration alone."""
         ...
 
-    def open(self, clock: Clock) -> AbstractAsyncContextManager[AsyncIterator[Sample | Truth]]:
+    def open(
+        self, clock: Clock
+    ) -> AbstractAsyncContextManager[AsyncIterator[Sample | Truth | Condition]]:
         """Samples in the order the device gave them. Raises `SourceLost`.
 
         A source that knows what there is to perceive yields `Truth` among them. It goes to the
-        sinks as it is; windows and encoders never see it.
+        sinks as it is; windows and encoders never see it. A live source also says what is wrong
+        with a stream that goes on.
         """
         ...
 

@@ -42,10 +42,14 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class ClockCard:
-    """Which clock stamped a sample, and how far its mapping to the host clock may be off."""
+    """Which clock stamped a sample, and how far its mapping to the host clock may be off.
+
+    `offset_ns`: host clock minus that clock, 0 where the host stamped.
+    """
 
     domain: str
     error_ns: int
+    offset_ns: int = 0
 
 
 HOST_CLOCK = ClockCard("host", 0)
@@ -263,6 +267,18 @@ class SourceStatus:
     last_capture_ns: int = 0
     restarts: int = 0
     dropped: Counts = field(default_factory=_nothing)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What a source says of one of its streams when it changes, among the samples.
+
+    A microphone that delivers nothing but zeros is `stalled`, though blocks keep coming.
+    """
+
+    stream: str
+    state: Literal["online", "stalled"]
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)

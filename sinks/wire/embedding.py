@@ -67,6 +67,7 @@ class QualityMap(Wire):
     late: Count
     clock: Name
     error: Ns
+    offset: AgeNs = 0
     dropped: Counts = Field(default_factory=dict)
     contributors: list[Name] = Field(default_factory=list, max_length=256)
     absent: dict[Name, Name] = Field(default_factory=dict, max_length=256)
@@ -115,6 +116,7 @@ def encode_embedding(embedding: Embedding, *, sid: str, seq: int, dtype: Dtype) 
             "late": quality.late,
             "clock": quality.clock.domain,
             "error": quality.clock.error_ns,
+            **clock_offset(quality.clock.offset_ns),
             **said(quality),
         },
         "l": {
@@ -179,6 +181,11 @@ def said(quality: Quality) -> dict[str, Any]:
     return {key: value for key, value in rare.items() if value not in ({}, [], None)}
 
 
+def clock_offset(offset: int) -> dict[str, int]:
+    """Left out where the host's own clock stamped."""
+    return {"offset": offset} if offset else {}
+
+
 def _quality(found: QualityMap) -> Quality:
     return Quality(
         coverage=found.coverage,
@@ -187,7 +194,7 @@ def _quality(found: QualityMap) -> Quality:
         newest_age_ns=found.newest,
         late=found.late,
         dropped=found.dropped,
-        clock=ClockCard(found.clock, found.error),
+        clock=ClockCard(found.clock, found.error, found.offset),
         contributors=tuple(found.contributors),
         absent=found.absent,
         agreement=found.agreement,

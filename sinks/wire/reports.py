@@ -25,7 +25,7 @@ from sinks.wire.bounds import (
     check_size,
     first_problem,
 )
-from sinks.wire.embedding import JSON_TYPE, Body, said
+from sinks.wire.embedding import JSON_TYPE, Body, clock_offset, said
 from sinks.wire.vectors import Dtype, check_unit
 from streamer.types import Embedding, Health, Labels, Meta, Modality, SourceStatus, Truth
 
@@ -141,6 +141,7 @@ def encode_embedding_json(embedding: Embedding, *, sid: str, seq: int, vectors: 
             "late": quality.late,
             "clock": quality.clock.domain,
             "error": quality.clock.error_ns // 1000,
+            **clock_offset(quality.clock.offset_ns // 1000),
             **said(quality),
         },
         "l": {

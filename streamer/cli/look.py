@@ -8,7 +8,7 @@ from typing import Any
 from streamer.clock import SystemClock
 from streamer.errors import SourceLost
 from streamer.protocols import Source
-from streamer.types import NS_PER_S, AudioBlock, ImuBlock, Sample, Truth, pixels
+from streamer.types import NS_PER_S, AudioBlock, ImuBlock, Sample, pixels
 
 HIGHEST_HZ = {"vision": 1e4, "depth": 1e4, "thermal": 1e4, "audio": 1e6, "imu": 1e5}
 """No sensor of a robot is faster; a higher rate means that stamps are read in the wrong unit."""
@@ -84,7 +84,7 @@ async def look_at(source: Source, seconds: float, limit_s: float | None = None) 
     async def read() -> None:
         async with source.open(clock) as samples:
             async for sample in samples:
-                if isinstance(sample, Truth):
+                if not isinstance(sample, Sample):
                     continue
                 look = looks[sample.stream]
                 look.add(sample)

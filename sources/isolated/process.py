@@ -1,0 +1,353 @@
+"""A device in a process of its own: what its library does there costs this one source only.
+
+The process is started fresh (never forked: forked libraries misbehave), stamps and reduces what the
+device says, and hands it over through one socket and shared memory. The program watches what
+comes, ends the process with TERM, then KILL, and says why; `streamer.supervise` starts it again.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from typing import Protocol
+
+import cbor2
+import numpy as np
+
+from sources.isolated.messages import (
+    MAX_BYTES,
+    Ended,
+    Garbled,
+    Head,
+    Lost,
+    Message,
+    Motion,
+    Opened,
+    Picture,
+    Sound,
+    decode,
+)
+from sources.isolated.port import Driver
+from sources.isolated.slots import Slots, shared_memory
+from sources.isolated.watch import Patience, Watch
+from sources.scaled import Scaled
+from streamer.channels import Account
+from streamer.clock import since_monotonic_ns
+from streamer.errors import SourceLost
+from streamer.protocols import Clock
+from streamer.types import (
+    AudioBlock,
+    ClockCard,
+    Condition,
+    Data,
+    ImuBlock,
+    Modality,
+    Sample,
+    StreamInfo,
+)
+
+log = logging.getLogger(__name__)
+
+TERM_S, KILL_S = 1.0, 0.5
+"""How long the process has to close its device, and then to be gone."""
+
+_CARRIERS = (Picture, Sound, Motion)
+_LAST_WORDS = 4096
+# The most that is read before the event loop has its turn again.
+_AT_ONCE = 16
+
+
+class Isolable(Driver, Protocol):
+    """A device's configuration: a pydantic model with a `drive`, that can be sent as JSON."""
+
+    @property
+    def streams(self) -> tuple[StreamInfo, ...]: ...
+
+    def model_dump_json(self) -> str: ...
+
+
+@asynccontextmanager
+async def isolated(
+    source: Isolable, clock: Clock, patience: Patience, picture_bytes: int
+) -> AsyncGenerator["Isolated", None]:
+    """Start `source.drive` in its own process and yield what it says.
+
+    `picture_bytes` bounds one picture in memory; nothing of it is used before it is written to.
+    The iteration raises `SourceLost` when the process or the device ends, `SourceStalled` when it
+    hangs. On leaving, the process and what it started are gone within `TERM_S + KILL_S`.
+    """
+    with contextlib.ExitStack() as stack:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        stack.enter_context(ours)
+        ours.setblocking(False)
+        memory_fd = shared_memory(picture_bytes)
+        try:
+            slots = Slots(memory_fd, picture_bytes)
+            stack.callback(slots.close)
+            process = _Process(source.streams[0].name, theirs, memory_fd)
+        finally:
+            os.close(memory_fd)
+            theirs.close()
+        try:
+            kind = type(source)
+            task = {
+                "source": f"{kind.__module__}:{kind.__qualname__}",
+                "config": source.model_dump_json(),
+                "slot_bytes": picture_bytes,
+            }
+            ours.send(cbor2.dumps(task))
+            link = Isolated(source.streams, ours, slots, process, clock, patience)
+            try:
+                yield link
+            finally:
+                await process.end()
+                link.discard()
+        finally:
+            process.close()
+
+
+class Isolated:
+    """What comes from an open device, in its order.
+
+    `accounts`, by stream, count what the device made since it was opened: delivered is what was
+    taken from here, and every drop of its process has its cause there.
+    """
+
+    def __init__(
+        self,
+        streams: Sequence[StreamInfo],
+        link: socket.socket,
+        slots: Slots,
+        process: "_Process",
+        clock: Clock,
+        patience: Patience,
+    ) -> None:
+        self.accounts = {info.name: Account() for info in streams}
+        self._modality: dict[str, Modality] = {info.name: info.modality for info in streams}
+        self._link, self._slots, self._process, self._clock = link, slots, process, clock
+        self._name = streams[0].name
+        self._offset_ns = since_monotonic_ns(clock)
+        self._watch = Watch(streams, patience, clock.now_ns())
+        self._cards: dict[str, ClockCard] = {}
+        self._waiting: Condition | None = None
+        self._in_a_row = 0
+
+    def __aiter__(self) -> "Isolated":
+        return self
+
+    async def __anext__(self) -> Sample | Condition:
+        if self._waiting is not None:
+            condition, self._waiting = self._waiting, None
+            return condition
+        while True:
+            message = self._understood(await self._receive())
+            match message:
+                case Opened(what):
+                    log.info("%s: opened %s", self._name, what)
+                case Lost(why):
+                    raise SourceLost(why)
+                case Ended():
+                    raise StopAsyncIteration
+                case Picture() | Sound() | Motion():
+                    sample = self._sample(message)
+                    self.accounts[sample.stream].delivered += 1
+                    self._waiting = self._watch.seen(sample, self._clock.now_ns())
+                    return sample
+
+    def discard(self) -> None:
+        """The process has ended: what it sent and nobody took is counted as `stopped`."""
+        while body := self._take():
+            with contextlib.suppress(SourceLost):
+                message = self._understood(body)
+                if isinstance(message, _CARRIERS):
+                    self._count(message.head)
+                    self.accounts[message.head.stream].drop("stopped")
+
+    async def _receive(self) -> bytes:
+        # What is there is taken at once, but the event loop must have its turn.
+        self._in_a_row += 1
+        if self._in_a_row >= _AT_ONCE:
+            self._in_a_row = 0
+            await asyncio.sleep(0)
+        while (body := self._take()) is None:
+            wait_s = (self._watch.due_ns - self._clock.now_ns()) / 1e9
+            if not await _readable(self._link, wait_s) and (body := self._take()) is None:
+                # Only now: a program that was held up has not been kept waiting.
+                self._watch.overdue(self._clock.now_ns())
+            if body is not None:
+                break
+        if not body:
+            raise SourceLost(f"{self._name}: {await self._process.obituary()}")
+        return body
+
+    def _take(self) -> bytes | None:
+        """A datagram; empty once the process has gone; None if there is none yet."""
+        try:
+            return self._link.recv(MAX_BYTES + 1)
+        except BlockingIOError:
+            return None
+        except OSError:
+            return b""
+
+    def _understood(self, body: bytes) -> Message:
+        try:
+            message = decode(body)
+            stream = message.head.stream if isinstance(message, _CARRIERS) else self._name
+            if stream not in self.accounts:
+                raise Garbled(f"expected a stream of {self._name}, got {stream!r}")
+            return message
+        except Garbled as error:
+            raise SourceLost(f"{self._name}: {error}") from None
+
+    def _sample(self, message: Picture | Sound | Motion) -> Sample:
+        head = message.head
+        data = self._data(message)
+        self._count(head)
+        # One object for as long as it says the same, so that telling the worst is cheap.
+        card = self._cards.setdefault(head.stream, head.clock)
+        if card != head.clock:
+            card = self._cards[head.stream] = head.clock
+        modality = self._modality[head.stream]
+        t_ns = head.t_ns + self._offset_ns
+        return Sample(head.stream, modality, t_ns, head.duration_ns, data, card)
+
+    def _count(self, head: Head) -> None:
+        account = self.accounts[head.stream]
+        account.produced = head.made
+        before = account.dropped
+        for cause, count in head.dropped.items():
+            account.drop(cause, count - before.get(cause, 0))
+
+    def _data(self, message: Picture | Sound | Motion) -> Data:
+        match message:
+            case Sound():
+                return AudioBlock(message.samples, message.rate_hz)
+            case Motion():
+                return ImuBlock(message.t_ns + self._offset_ns, message.values)
+            case Picture():
+                try:
+                    # The one copy on the way: windows keep pictures for seconds, slots are few.
+                    stored = np.copy(self._slots.view(message.slot, message.shape, message.dtype))
+                except ValueError as error:
+                    raise SourceLost(f"{self._name}: {error}") from None
+                with contextlib.suppress(OSError):
+                    self._link.send(bytes([message.slot]))
+                if message.scale is None:
+                    return stored
+                return Scaled(stored, message.scale, message.offset)
+
+
+async def _readable(link: socket.socket, wait_s: float) -> bool:
+    """Wait until something is there to read; False when the time is over."""
+    loop = asyncio.get_running_loop()
+    ready: asyncio.Future[None] = loop.create_future()
+    loop.add_reader(link, lambda: ready.done() or ready.set_result(None))
+    try:
+        await asyncio.wait_for(ready, max(0.0, wait_s))
+    except TimeoutError:
+        return False
+    finally:
+        loop.remove_reader(link)
+    return True
+
+
+class _Process:
+    """The process of one device and what it wrote to stderr last."""
+
+    def __init__(self, name: str, theirs: socket.socket, memory_fd: int) -> None:
+        fds = (theirs.fileno(), memory_fd)
+        self._stderr, stderr = os.pipe()
+        try:
+            # A session of its own: Ctrl-C is for the program, and what it starts ends with it.
+            self._popen = subprocess.Popen(
+                [
+                    sys.executable, "-P", "-X", "faulthandler", "-m", "sources.isolated.child",
+                    *map(str, fds), str(os.getpid()), name,
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=stderr,
+                pass_fds=fds,
+                start_new_session=True,
+                env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+            )  # fmt: skip
+        except OSError:
+            os.close(self._stderr)
+            raise
+        finally:
+            os.close(stderr)
+        self._words = b""
+        self._pidfd = os.pidfd_open(self._popen.pid)
+        self._gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        os.set_blocking(self._stderr, False)
+        loop.add_reader(self._pidfd, self._note_end)
+        loop.add_reader(self._stderr, self._listen)
+
+    async def end(self) -> None:
+        """TERM, and KILL if that does not do; then nothing that it started is left either."""
+        if not self._gone.done():
+            self._signal(signal.SIGTERM)
+            # A stopped process gets no TERM; one that was only frozen may yet close its device.
+            await self._wait(TERM_S)
+        self._signal(signal.SIGKILL)
+        if not await self._wait(KILL_S):
+            log.error("process %d of a device cannot be ended", self._popen.pid)
+
+    async def obituary(self) -> str:
+        """What became of it, with the last it said."""
+        if not await self._wait(KILL_S):
+            return "its process closed the connection"
+        code = self._popen.returncode
+        self._listen()
+        words = self._words.decode(errors="replace").strip()
+        if words:
+            log.warning("what the process of a device said last:\n%s", words)
+        if code < 0:
+            return f"its process ended with {_signal_name(-code)}"
+        last = words.splitlines()[-1][:200] if words else "it said nothing"
+        return f"its process ended with status {code}: {last}"
+
+    def close(self) -> None:
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(self._pidfd)
+        loop.remove_reader(self._stderr)
+        os.close(self._pidfd)
+        os.close(self._stderr)
+
+    async def _wait(self, seconds: float) -> bool:
+        done, _ = await asyncio.wait([self._gone], timeout=seconds)
+        return bool(done)
+
+    def _signal(self, number: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._popen.pid, number)
+
+    def _note_end(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._pidfd)
+        self._popen.wait()
+        if not self._gone.done():
+            self._gone.set_result(None)
+
+    def _listen(self) -> None:
+        """Keep the last words. A pipe that nobody reads would stop the process one day."""
+        try:
+            said = os.read(self._stderr, 1 << 16)
+        except BlockingIOError:
+            return
+        if not said:
+            asyncio.get_running_loop().remove_reader(self._stderr)
+        self._words = (self._words + said)[-_LAST_WORDS:]
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
