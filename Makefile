@@ -48,6 +48,7 @@ bench: $(READY)
 	$(BIN)/python -m benchmarks.engine
 	$(BIN)/python -m benchmarks.towers
 	$(BIN)/python -m benchmarks.world
+	$(BIN)/python -m benchmarks.isolation
 
 clean:
 	rm -rf .venv .demo .pytest_cache .ruff_cache .hypothesis

@@ -2,15 +2,28 @@
 
 import asyncio
 import logging
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streamer.channels import Account
 from streamer.clock import VirtualClock
-from streamer.errors import SourceLost
-from streamer.supervise import Backoff, supervised
-from streamer.types import NS_PER_S, SourceStatus, Span, Truth
+from streamer.errors import SourceLost, SourceStalled
+from streamer.protocols import Clock
+from streamer.supervise import Backoff, Ledgers, supervised
+from streamer.types import (
+    NS_PER_S,
+    Condition,
+    Sample,
+    SourceStatus,
+    Span,
+    StreamInfo,
+    Truth,
+)
 from tests.doubles import MS, ScriptedSource, frame
 
 
@@ -56,8 +69,56 @@ def test_a_device_that_comes_and_goes_spends_the_budget_too() -> None:
     assert delays[2:] == [30, 30]
 
 
+@dataclass
+class Counting:
+    """A source of one stream that plays each life as it is scripted, and counts it.
+
+    Each life loses `lost_in_a_life` samples as well, before the first.
+    """
+
+    lives: Sequence[Sequence[Sample | Condition | SourceLost]]
+    lost_in_a_life: int = 0
+    live: bool = True
+    opened: int = 0
+
+    @property
+    def streams(self) -> tuple[StreamInfo, ...]:
+        return (StreamInfo("cam", "vision"),)
+
+    @asynccontextmanager
+    async def open(self, clock: Clock) -> AsyncGenerator["CountingLife", None]:
+        del clock
+        self.opened += 1
+        yield CountingLife(iter(self.lives[self.opened - 1]), self.lost_in_a_life)
+
+
+class CountingLife:
+    def __init__(self, items: Iterator[Sample | Condition | SourceLost], lost: int) -> None:
+        self._items = items
+        self.accounts = {"cam": Account()}
+        self.accounts["cam"].produced = lost
+        self.accounts["cam"].drop("overflow", lost)
+
+    def __aiter__(self) -> "CountingLife":
+        return self
+
+    async def __anext__(self) -> Sample | Condition:
+        item = next(self._items, None)
+        if item is None:
+            raise StopAsyncIteration
+        if isinstance(item, SourceLost):
+            raise item
+        if isinstance(item, Sample):
+            self.accounts["cam"].produced += 1
+            self.accounts["cam"].delivered += 1
+        return item
+
+
 async def run(
-    source: ScriptedSource, clock: VirtualClock | None = None, backoff: Backoff | None = None
+    source: ScriptedSource | Counting,
+    clock: VirtualClock | None = None,
+    backoff: Backoff | None = None,
+    ledgers: Ledgers | None = None,
 ) -> tuple[list[int], list[SourceStatus]]:
     """The stamps of samples in ms, -1 for a truth, and what was reported."""
     clock = clock or VirtualClock()
@@ -76,7 +137,7 @@ async def run(
     try:
         stamps += [
             -1 if isinstance(item, Truth) else item.t_ns // MS
-            async for item in supervised(source, clock, report, backoff=backoff)
+            async for item in supervised(source, clock, report, backoff=backoff, ledgers=ledgers)
         ]
     finally:
         driver.cancel()
@@ -128,3 +189,47 @@ async def test_a_file_that_is_lost_is_not_tried_again() -> None:
     with pytest.raises(SourceLost, match="life 1 is over"):
         await run(source)
     assert source.opened == 1
+
+
+async def test_a_hang_is_stalled_and_a_loss_is_offline() -> None:
+    hang, loss = SourceStalled("cam: no sample for 1.5 s"), SourceLost("cam: gone")
+    source = Counting([[hang], [loss], [frame("cam", 0), loss], [frame("cam", 100 * MS)]])
+    _, states = await run(source)
+    assert [(s.state, s.why) for s in states] == [
+        ("stalled", "cam: no sample for 1.5 s"),
+        # The second loss is no news: nothing was heard in between.
+        ("online", ""),
+        ("offline", "cam: gone"),
+        ("online", ""),
+        ("offline", "ended"),
+    ]
+
+
+async def test_what_a_source_says_of_a_stream_is_told_and_taken_back() -> None:
+    silent, back = Condition("cam", "stalled", "silent"), Condition("cam", "online")
+    source = Counting([[frame("cam", 0), silent, frame("cam", 100 * MS), back]])
+    stamps, states = await run(source)
+    assert stamps == [0, 100], "conditions are no samples"
+    assert [(s.state, s.why) for s in states] == [
+        ("online", ""),
+        ("stalled", "silent"),
+        ("online", ""),
+        ("offline", "ended"),
+    ]
+
+
+async def test_drops_of_all_lives_are_told_with_the_states() -> None:
+    source = Counting(
+        [[frame("cam", 0), SourceLost("cam: gone")], [frame("cam", 100 * MS)]], lost_in_a_life=3
+    )
+    ledgers = Ledgers()
+    clock = VirtualClock()
+    _, states = await run(source, clock, ledgers=ledgers)
+    assert [(s.state, dict(s.dropped)) for s in states] == [
+        ("online", {"overflow": 3}),
+        ("offline", {"overflow": 3}),
+        ("online", {"overflow": 6}),
+        ("offline", {"overflow": 6}),
+    ]
+    total = ledgers.totals["cam"]
+    assert (total.produced, total.delivered, total.pending) == (8, 2, 0)
