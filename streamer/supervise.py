@@ -189,7 +189,10 @@ class _States:
         await self._say(sample.stream, "online", "", restarts)
 
     async def changed(self, condition: Condition, restarts: int) -> None:
-        log.warning("stream %s is %s %s", condition.stream, condition.state, condition.why)
+        # Online for a reason is a remark of a source that was never away.
+        remark = condition.state == "online" and condition.why
+        level = logging.INFO if remark else logging.WARNING
+        log.log(level, "stream %s is %s %s", condition.stream, condition.state, condition.why)
         await self._say(condition.stream, condition.state, condition.why, restarts)
 
     async def tell_drops(self, restarts: int) -> None:

@@ -41,7 +41,8 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A picture in shared memory. Its value is `stored * scale + offset` where a scale is given."""
+    """A picture in shared memory. Its value is `stored * scale + offset` where a scale is given,
+    its brightness with `grey`."""
 
     head: Head
     slot: int
@@ -49,6 +50,7 @@ class Picture:
     dtype: str
     scale: float | None = None
     offset: float = 0.0
+    grey: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,6 +77,14 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True)
+class Noted:
+    """What a stream that delivers has to say about itself: the level of its pictures."""
+
+    stream: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
 class Lost:
     """The device cannot deliver, and why. The process ends."""
 
@@ -86,15 +96,16 @@ class Ended:
     """A recording came to its end. The process ends."""
 
 
-Message: TypeAlias = Picture | Sound | Motion | Opened | Lost | Ended
+Message: TypeAlias = Picture | Sound | Motion | Opened | Noted | Lost | Ended
 
 
 def encode(message: Message) -> bytes:
     """Raises ValueError for a message that does not fit a datagram."""
     match message:
         case Picture(head):
-            rest = (message.slot, message.shape, message.dtype, message.scale, message.offset)
-            body = cbor2.dumps(("picture", _from_head(head), *rest))
+            where = (message.slot, message.shape, message.dtype)
+            level = (message.scale, message.offset, message.grey)
+            body = cbor2.dumps(("picture", _from_head(head), *where, *level))
         case Sound(head):
             samples = np.ascontiguousarray(message.samples, "<f4").tobytes()
             body = cbor2.dumps(("sound", _from_head(head), message.rate_hz, samples))
@@ -104,6 +115,8 @@ def encode(message: Message) -> bytes:
             body = cbor2.dumps(("motion", _from_head(head), stamps, values))
         case Opened(what):
             body = cbor2.dumps(("opened", what[:2000]))
+        case Noted(stream, what):
+            body = cbor2.dumps(("noted", stream, what[:2000]))
         case Lost(why):
             body = cbor2.dumps(("lost", why[:2000]))
         case Ended():
@@ -124,17 +137,25 @@ def decode(body: bytes) -> Message:
 
 def _decode(kind: str, fields: list[Any]) -> Message:
     match kind, fields:
-        case "picture", [head, slot, shape, dtype, scale, offset]:
+        case "picture", [head, slot, shape, dtype, scale, offset, bool() as grey]:
             if dtype not in PIXELS or not 2 <= len(shape) <= 3 or prod(shape) <= 0:
                 raise ValueError(f"a picture of {dtype} {shape}")
-            return Picture(_to_head(head), slot, tuple(shape), dtype, scale, offset)
+            return Picture(_to_head(head), slot, tuple(shape), dtype, scale, offset, grey)
         case "sound", [head, rate_hz, samples]:
             return Sound(_to_head(head), int(rate_hz), np.frombuffer(samples, "<f4"))
         case "motion", [head, stamps, values]:
             t_ns = np.frombuffer(stamps, "<i8")
             return Motion(_to_head(head), t_ns, np.frombuffer(values, "<f4").reshape(len(t_ns), 6))
+        case _:
+            return _decode_news(kind, fields)
+
+
+def _decode_news(kind: str, fields: list[Any]) -> Message:
+    match kind, fields:
         case "opened", [str() as what]:
             return Opened(what)
+        case "noted", [str() as stream, str() as what]:
+            return Noted(stream, what)
         case "lost", [str() as why]:
             return Lost(why)
         case "ended", []:

@@ -17,6 +17,7 @@ from sources.isolated.messages import (
     Lost,
     Message,
     Motion,
+    Noted,
     Opened,
     Picture,
     Sound,
@@ -92,17 +93,18 @@ class Port:
         clock: ClockCard = HOST_CLOCK,
         scale: float | None = None,
         offset: float = 0.0,
+        grey: bool = False,
     ) -> None:
         """Hand over what was written into `room`.
 
         `t_ns` is when it was taken, `duration_ns` one frame period. The picture is what
         `Sample.data` promises for the modality, or integers with a `scale` and `offset` that
-        make it so: value = stored * scale + offset.
+        make it so: value = stored * scale + offset, or with `grey` the brightness, uint8.
         """
         array = room.array
         head = self._head(stream, t_ns, duration_ns, clock)
         shape = tuple(array.shape)
-        if self._send(Picture(head, room.slot, shape, str(array.dtype), scale, offset)):
+        if self._send(Picture(head, room.slot, shape, str(array.dtype), scale, offset, grey)):
             self._free.remove(room.slot)
 
     def sound(
@@ -133,6 +135,19 @@ class Port:
         """
         duration_ns = int(t_ns[-1] - t_ns[0]) + period_ns
         self._send(Motion(self._head(stream, int(t_ns[0]), duration_ns, clock), t_ns, values))
+
+    def note(self, stream: str, what: str) -> bool:
+        """Tell, with the stream's state, what a subscriber should know about its samples.
+
+        After its first sample: that says online and nothing more. False if the program is behind.
+        """
+        try:
+            self._link.send(encode(Noted(stream, what)), socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
+        except OSError:
+            os._exit(1)
+        return True
 
     def dropped(self, stream: str, cause: str, count: int = 1) -> None:
         """Note samples that are lost. Those the device lost before anybody saw them count as

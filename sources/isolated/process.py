@@ -28,6 +28,7 @@ from sources.isolated.messages import (
     Lost,
     Message,
     Motion,
+    Noted,
     Opened,
     Picture,
     Sound,
@@ -150,6 +151,8 @@ class Isolated:
             match message:
                 case Opened(what):
                     log.info("%s: opened %s", self._name, what)
+                case Noted(stream, what):
+                    return Condition(stream, "online", what)
                 case Lost(why):
                     raise SourceLost(why)
                 case Ended():
@@ -198,7 +201,13 @@ class Isolated:
     def _understood(self, body: bytes) -> Message:
         try:
             message = decode(body)
-            stream = message.head.stream if isinstance(message, _CARRIERS) else self._name
+            match message:
+                case Picture(head) | Sound(head) | Motion(head):
+                    stream = head.stream
+                case Noted(stream):
+                    pass
+                case _:
+                    stream = self._name
             if stream not in self.accounts:
                 raise Garbled(f"expected a stream of {self._name}, got {stream!r}")
             return message
@@ -240,7 +249,7 @@ class Isolated:
                     self._link.send(bytes([message.slot]))
                 if message.scale is None:
                     return stored
-                return Scaled(stored, message.scale, message.offset)
+                return Scaled(stored, message.scale, message.offset, message.grey)
 
 
 async def _readable(link: socket.socket, wait_s: float) -> bool:
