@@ -5,21 +5,28 @@ memory, and their datagram names the slot; sound and readings travel in the data
 stamps are CLOCK_MONOTONIC in nanoseconds: the program alone maps them to UTC.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import prod
+from math import isfinite
 from typing import Any, TypeAlias
 
 import cbor2
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.types import ClockCard, Counts
+from streamer.types import NS_PER_S, ClockCard, Counts
 
 MAX_BYTES = 128 << 10
 """Of a datagram; the least default buffer of a Unix socket is above 200 KB."""
 
 PIXELS = ("uint8", "uint16", "float32")
+
+_MAX_SIDE = 1 << 16
+# 146 years: two of them added still fit into an int64.
+_FURTHEST = 1 << 62
+# A day without a sample is no sample period; causes are a handful of words.
+_LONGEST_NS = 86_400 * NS_PER_S
+_MOST_CAUSES = 64
+_FASTEST_HZ = 1_000_000
 
 
 class Garbled(ValueError):
@@ -127,30 +134,38 @@ def encode(message: Message) -> bytes:
 
 
 def decode(body: bytes) -> Message:
-    """Raises `Garbled`. Arrays are views of the datagram."""
+    """Raises `Garbled`, and nothing else, whatever the bytes. Arrays are views of the datagram."""
     try:
         kind, *fields = cbor2.loads(body)
         return _decode(kind, fields)
-    except (ValueError, TypeError, KeyError, cbor2.CBORDecodeError) as error:
+    except (ValueError, TypeError, cbor2.CBORDecodeError) as error:
         raise Garbled(f"expected a message of a device's process, got {error}") from None
 
 
-def _decode(kind: str, fields: list[Any]) -> Message:
+def _decode(kind: object, fields: list[Any]) -> Message:
     match kind, fields:
-        case "picture", [head, slot, shape, dtype, scale, offset, bool() as grey]:
-            if dtype not in PIXELS or not 2 <= len(shape) <= 3 or prod(shape) <= 0:
+        case "picture", [head, slot, [*shape], dtype, scale, offset, bool() as grey]:
+            sides = tuple(_whole(side, 1, _MAX_SIDE) for side in shape)
+            if dtype not in PIXELS or not 2 <= len(sides) <= 3:
                 raise ValueError(f"a picture of {dtype} {shape}")
-            return Picture(_to_head(head), slot, tuple(shape), dtype, scale, offset, grey)
-        case "sound", [head, rate_hz, samples]:
-            return Sound(_to_head(head), int(rate_hz), np.frombuffer(samples, "<f4"))
-        case "motion", [head, stamps, values]:
+            scale = None if scale is None else _number(scale)
+            where = (_whole(slot, 0, 255), sides, dtype)
+            return Picture(_to_head(head), *where, scale, _number(offset), grey)
+        case "sound", [head, rate_hz, bytes() as samples]:
+            sound = np.frombuffer(samples, "<f4")
+            if not len(sound):
+                raise ValueError("sound of no samples")
+            return Sound(_to_head(head), _whole(rate_hz, 1, _FASTEST_HZ), sound)
+        case "motion", [head, bytes() as stamps, bytes() as values]:
             t_ns = np.frombuffer(stamps, "<i8")
+            if not len(t_ns) or not -_FURTHEST < int(t_ns.min()) <= int(t_ns.max()) < _FURTHEST:
+                raise ValueError(f"motion with {len(t_ns)} stamps, or some out of all bounds")
             return Motion(_to_head(head), t_ns, np.frombuffer(values, "<f4").reshape(len(t_ns), 6))
         case _:
             return _decode_news(kind, fields)
 
 
-def _decode_news(kind: str, fields: list[Any]) -> Message:
+def _decode_news(kind: object, fields: list[Any]) -> Message:
     match kind, fields:
         case "opened", [str() as what]:
             return Opened(what)
@@ -161,7 +176,7 @@ def _decode_news(kind: str, fields: list[Any]) -> Message:
         case "ended", []:
             return Ended()
         case _:
-            raise ValueError(f"{kind!r} with {len(fields)} fields")
+            raise ValueError(f"{str(kind)[:40]!r} with {len(fields)} fields")
 
 
 def _from_head(head: Head) -> tuple[Any, ...]:
@@ -170,8 +185,39 @@ def _from_head(head: Head) -> tuple[Any, ...]:
     return (head.stream, head.t_ns, head.duration_ns, card, head.made, dict(head.dropped))
 
 
-def _to_head(fields: Any) -> Head:
-    stream, t_ns, duration_ns, (domain, error_ns, offset_ns), made, dropped = fields
-    counts: Mapping[str, int] = {str(cause): int(count) for cause, count in dropped.items()}
-    card = ClockCard(str(domain), int(error_ns), int(offset_ns))
-    return Head(str(stream), int(t_ns), int(duration_ns), card, int(made), counts)
+def _to_head(fields: object) -> Head:
+    match fields:
+        case [
+            str() as stream,
+            t_ns,
+            duration_ns,
+            [str() as domain, error, offset],
+            made,
+            dict() as lost,
+        ]:
+            if len(lost) > _MOST_CAUSES:
+                raise ValueError(f"{len(lost)} causes of loss")
+            return Head(
+                stream,
+                _whole(t_ns, -_FURTHEST),
+                _whole(duration_ns, 0, _LONGEST_NS),
+                ClockCard(domain, _whole(error, -_FURTHEST), _whole(offset, -_FURTHEST)),
+                _whole(made),
+                {str(cause): _whole(count) for cause, count in lost.items()},
+            )
+        case _:
+            raise ValueError("a sample without a head")
+
+
+def _whole(value: object, least: int = 0, most: int = _FURTHEST) -> int:
+    if type(value) is not int or not least <= value <= most:
+        raise ValueError(f"{str(value)[:40]} where a whole number from {least} to {most} belongs")
+    return value
+
+
+def _number(value: object) -> float:
+    if type(value) is int:
+        return float(_whole(value, -_FURTHEST))
+    if not isinstance(value, float) or not isfinite(value):
+        raise ValueError(f"{str(value)[:40]} where a number belongs")
+    return value
