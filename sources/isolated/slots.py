@@ -1,5 +1,6 @@
 """Pictures in shared memory: one file of equal slots, made by the program, mapped by both."""
 
+import fcntl
 import mmap
 import os
 from collections.abc import Sequence
@@ -40,7 +41,12 @@ class Slots:
 
 
 def shared_memory(slot_bytes: int) -> int:
-    """The descriptor of a new file in memory, as large as `Slots` needs. The caller closes it."""
-    fd = os.memfd_create("pictures")
+    """The descriptor of a new file in memory, as large as `Slots` needs. The caller closes it.
+
+    Nobody can change its size any more: a process that shortened it would end who reads it.
+    """
+    fd = os.memfd_create("pictures", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     os.truncate(fd, SLOTS * slot_bytes)
+    seals = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
+    fcntl.fcntl(fd, fcntl.F_ADD_SEALS, seals)
     return fd
