@@ -65,7 +65,9 @@ class ClockMap:
         if not self._least:
             return ClockCard(self._domain, STEP_NS)
         offset_ns = self._least[0][1]
-        return ClockCard(self._domain, median_low(self._offsets) - offset_ns, offset_ns)
+        # The median may reach further back than the least, to before the clocks drifted apart.
+        error_ns = max(0, median_low(self._offsets) - offset_ns)
+        return ClockCard(self._domain, error_ns, offset_ns)
 
     def _was_set(self, last: tuple[int, int, int], stamp_ns: int, arrival_ns: int) -> bool:
         stamp_before, arrival_before, _ = last
