@@ -258,12 +258,11 @@ async def _readable(link: socket.socket, wait_s: float) -> bool:
     ready: asyncio.Future[None] = loop.create_future()
     loop.add_reader(link, lambda: ready.done() or ready.set_result(None))
     try:
-        await asyncio.wait_for(ready, max(0.0, wait_s))
-    except TimeoutError:
-        return False
+        # Not `wait_for`: Python 3.11's forgets that it was cancelled if something comes just then.
+        await asyncio.wait([ready], timeout=max(0.0, wait_s))
     finally:
         loop.remove_reader(link)
-    return True
+    return ready.done()
 
 
 class _Process:
