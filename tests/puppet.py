@@ -1,6 +1,8 @@
 """A device of no library, in a process like any other: does what its configuration says."""
 
+import contextlib
 import ctypes
+import subprocess
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -9,6 +11,7 @@ from typing import Literal
 import psutil
 from pydantic import BaseModel, ConfigDict, Field
 
+from sources.isolated.bound import bound
 from sources.isolated.port import Port
 from sources.isolated.process import Isolated, isolated
 from sources.isolated.watch import Patience
@@ -22,7 +25,8 @@ HEIGHT, WIDTH = 48, 64
 class Puppet(BaseModel):
     """Pictures at `rate_hz`, and after `after` of them, what `then` says.
 
-    Pixel (0, 0) of a picture is its number modulo 256.
+    Every pixel of a picture is its number modulo 256. With a `helper` it starts a program of its
+    own, as a camera does that is read through one.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -30,7 +34,8 @@ class Puppet(BaseModel):
     stream: str = "puppet"
     rate_hz: int = 50
     after: int | None = None
-    then: Literal["end", "lose", "crash", "bug", "hang", "repeat", "deaf"] = "end"
+    then: Literal["end", "lose", "crash", "bug", "hang", "repeat", "deaf", "babble"] = "end"
+    helper: bool = False
     patience: Patience = Field(default_factory=Patience)
 
     @property
@@ -47,25 +52,30 @@ class Puppet(BaseModel):
             yield samples
 
     def drive(self, port: Port) -> None:
+        if self.helper:
+            subprocess.Popen(bound(["sleep", "3600"]))
         port.opened(f"{WIDTH}x{HEIGHT} at {self.rate_hz} fps")
         number = 0
         period_ns = NS_PER_S // self.rate_hz
         while True:
             time.sleep(1 / self.rate_hz)
             if number == self.after and self.then != "repeat":
-                self._misbehave()
+                self._misbehave(port)
                 return
             if room := port.room(self.stream, (HEIGHT, WIDTH, 3), "uint8"):
                 room.array[:] = (number if self.after is None else min(number, self.after)) % 256
                 port.picture(self.stream, room, port.now_ns(), period_ns)
             number += 1
 
-    def _misbehave(self) -> None:
+    def _misbehave(self, port: Port) -> None:
         match self.then:
             case "lose":
                 raise SourceLost(f"{self.stream}: unplugged")
             case "crash":
                 ctypes.string_at(0)
+            case "babble":
+                port._link.send(b"what is this")  # pyright: ignore[reportPrivateUsage]
+                time.sleep(3600)
             case "bug":
                 raise ZeroDivisionError("a bug of the driver")
             case "hang":
@@ -82,8 +92,10 @@ class Puppet(BaseModel):
 
 def children_of(name: str) -> list[psutil.Process]:
     """The processes that this one started for a source whose first stream is `name`."""
-    return [
-        child
-        for child in psutil.Process().children()
-        if "sources.isolated.child" in (words := child.cmdline()) and words[-1] == name
-    ]
+    found: list[psutil.Process] = []
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.NoSuchProcess):  # it has just ended
+            words = child.cmdline()
+            if "sources.isolated.child" in words and words[-1] == name:
+                found.append(child)
+    return found

@@ -30,7 +30,10 @@ def main(arguments: list[str]) -> None:
     task = cbor2.loads(link.recv(MAX_BYTES))
     port = Port(link, Slots(memory_fd, task["slot_bytes"]))
     try:
-        _driver(task["source"], task["config"]).drive(port)
+        try:
+            _driver(task["source"], task["config"]).drive(port)
+        finally:
+            port.tell_counts()
     except SourceLost as error:
         port.gone(str(error))
     else:

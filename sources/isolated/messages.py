@@ -77,6 +77,15 @@ class Motion:
 
 
 @dataclass(frozen=True, slots=True)
+class Tally:
+    """`made` and `dropped` of a stream as in a head: the last word, for what no sample follows."""
+
+    stream: str
+    made: int
+    dropped: Counts
+
+
+@dataclass(frozen=True, slots=True)
 class Opened:
     """The device is open; `what` tells a person what was found and agreed on."""
 
@@ -103,7 +112,7 @@ class Ended:
     """A recording came to its end. The process ends."""
 
 
-Message: TypeAlias = Picture | Sound | Motion | Opened | Noted | Lost | Ended
+Message: TypeAlias = Picture | Sound | Motion | Tally | Opened | Noted | Lost | Ended
 
 
 def encode(message: Message) -> bytes:
@@ -120,6 +129,8 @@ def encode(message: Message) -> bytes:
             stamps = np.ascontiguousarray(message.t_ns, "<i8").tobytes()
             values = np.ascontiguousarray(message.values, "<f4").tobytes()
             body = cbor2.dumps(("motion", _from_head(head), stamps, values))
+        case Tally(stream, made, dropped):
+            body = cbor2.dumps(("tally", stream, made, dict(dropped)))
         case Opened(what):
             body = cbor2.dumps(("opened", what[:2000]))
         case Noted(stream, what):
@@ -167,6 +178,8 @@ def _decode(kind: object, fields: list[Any]) -> Message:
 
 def _decode_news(kind: object, fields: list[Any]) -> Message:
     match kind, fields:
+        case "tally", [str() as stream, made, lost]:
+            return Tally(stream, _whole(made), _to_counts(lost))
         case "opened", [str() as what]:
             return Opened(what)
         case "noted", [str() as stream, str() as what]:
@@ -187,26 +200,25 @@ def _from_head(head: Head) -> tuple[Any, ...]:
 
 def _to_head(fields: object) -> Head:
     match fields:
-        case [
-            str() as stream,
-            t_ns,
-            duration_ns,
-            [str() as domain, error, offset],
-            made,
-            dict() as lost,
-        ]:
-            if len(lost) > _MOST_CAUSES:
-                raise ValueError(f"{len(lost)} causes of loss")
+        case [str() as stream, t_ns, duration_ns, [str() as domain, error, offset], made, lost]:
             return Head(
                 stream,
                 _whole(t_ns, -_FURTHEST),
                 _whole(duration_ns, 0, _LONGEST_NS),
                 ClockCard(domain, _whole(error, -_FURTHEST), _whole(offset, -_FURTHEST)),
                 _whole(made),
-                {str(cause): _whole(count) for cause, count in lost.items()},
+                _to_counts(lost),
             )
         case _:
             raise ValueError("a sample without a head")
+
+
+def _to_counts(fields: object) -> Counts:
+    match fields:
+        case dict() if len(fields) <= _MOST_CAUSES:
+            return {str(cause): _whole(count) for cause, count in fields.items()}
+        case _:
+            raise ValueError("no counts by cause, or too many")
 
 
 def _whole(value: object, least: int = 0, most: int = _FURTHEST) -> int:

@@ -1,5 +1,6 @@
 """What a driver gets in its process: the way to hand over what its device says."""
 
+import contextlib
 import os
 import socket
 import threading
@@ -21,6 +22,7 @@ from sources.isolated.messages import (
     Opened,
     Picture,
     Sound,
+    Tally,
     encode,
 )
 from sources.isolated.slots import SLOTS, Slots
@@ -158,6 +160,13 @@ class Port:
         """Note samples that the device made and nobody got: overflows, frames it skipped."""
         self._made[stream] += count
         self.dropped(stream, cause, count)
+
+    def tell_counts(self) -> None:
+        """The last word of a process: what was dropped after the last sample that got through."""
+        for stream, made in self._made.items():
+            tally = Tally(stream, made, dict(self._dropped.get(stream, ())))
+            with contextlib.suppress(OSError):  # no room, or nobody there
+                self._link.send(encode(tally), socket.MSG_DONTWAIT)
 
     def ended(self) -> None:
         """A recording came to its end."""

@@ -32,6 +32,7 @@ from sources.isolated.messages import (
     Opened,
     Picture,
     Sound,
+    Tally,
     decode,
 )
 from sources.isolated.port import Driver
@@ -40,12 +41,13 @@ from sources.isolated.watch import Patience, Watch
 from sources.scaled import Scaled
 from streamer.channels import Account
 from streamer.clock import since_monotonic_ns
-from streamer.errors import SourceLost
+from streamer.errors import SourceLost, SourceStalled
 from streamer.protocols import Clock
 from streamer.types import (
     AudioBlock,
     ClockCard,
     Condition,
+    Counts,
     Data,
     ImuBlock,
     Modality,
@@ -58,8 +60,9 @@ log = logging.getLogger(__name__)
 TERM_S, KILL_S = 1.0, 0.5
 """How long the process has to close its device, and then to be gone."""
 
-_CARRIERS = (Picture, Sound, Motion)
 _LAST_WORDS = 4096
+# Blocks the event loop, and only where nobody can wait any more.
+_REAP_S = 0.1
 # The most that is read before the event loop has its turn again.
 _AT_ONCE = 16
 
@@ -153,24 +156,35 @@ class Isolated:
                     log.info("%s: opened %s", self._name, what)
                 case Noted(stream, what):
                     return Condition(stream, "online", what)
+                case Tally(stream, made, dropped):
+                    self._count(stream, made, dropped)
                 case Lost(why):
                     raise SourceLost(why)
                 case Ended():
                     raise StopAsyncIteration
                 case Picture() | Sound() | Motion():
                     sample = self._sample(message)
-                    self.accounts[sample.stream].delivered += 1
-                    self._waiting = self._watch.seen(sample, self._clock.now_ns())
+                    account = self.accounts[sample.stream]
+                    try:
+                        self._waiting = self._watch.seen(sample, self._clock.now_ns())
+                    except SourceStalled:
+                        account.drop("repeated")
+                        raise
+                    account.delivered += 1
                     return sample
 
     def discard(self) -> None:
         """The process has ended: what it sent and nobody took is counted as `stopped`."""
         while body := self._take():
             with contextlib.suppress(SourceLost):
-                message = self._understood(body)
-                if isinstance(message, _CARRIERS):
-                    self._count(message.head)
-                    self.accounts[message.head.stream].drop("stopped")
+                match self._understood(body):
+                    case Picture(head) | Sound(head) | Motion(head):
+                        self._count(head.stream, head.made, head.dropped)
+                        self.accounts[head.stream].drop("stopped")
+                    case Tally(stream, made, dropped):
+                        self._count(stream, made, dropped)
+                    case _:
+                        pass
 
     async def _receive(self) -> bytes:
         # What is there is taken at once, but the event loop must have its turn.
@@ -179,6 +193,7 @@ class Isolated:
             self._in_a_row = 0
             await asyncio.sleep(0)
         while (body := self._take()) is None:
+            self._in_a_row = 0
             wait_s = (self._watch.due_ns - self._clock.now_ns()) / 1e9
             if not await _readable(self._link, wait_s) and (body := self._take()) is None:
                 # Only now: a program that was held up has not been kept waiting.
@@ -202,12 +217,12 @@ class Isolated:
         try:
             message = decode(body)
             match message:
-                case Picture(head) | Sound(head) | Motion(head):
-                    stream = head.stream
-                case Noted(stream):
+                case Picture(Head(stream)) | Sound(Head(stream)) | Motion(Head(stream)):
+                    pass
+                case Tally(stream) | Noted(stream):
                     pass
                 case _:
-                    stream = self._name
+                    return message
             if stream not in self.accounts:
                 raise Garbled(f"expected a stream of {self._name}, got {stream!r}")
             return message
@@ -217,7 +232,7 @@ class Isolated:
     def _sample(self, message: Picture | Sound | Motion) -> Sample:
         head = message.head
         data = self._data(message)
-        self._count(head)
+        self._count(head.stream, head.made, head.dropped)
         # One object for as long as it says the same, so that telling the worst is cheap.
         card = self._cards.setdefault(head.stream, head.clock)
         if card != head.clock:
@@ -226,11 +241,12 @@ class Isolated:
         t_ns = head.t_ns + self._offset_ns
         return Sample(head.stream, modality, t_ns, head.duration_ns, data, card)
 
-    def _count(self, head: Head) -> None:
-        account = self.accounts[head.stream]
-        account.produced = head.made
+    def _count(self, stream: str, made: int, dropped: Counts) -> None:
+        """Note the counts so far of the process. It drops for causes other than those here."""
+        account = self.accounts[stream]
+        account.produced = made
         before = account.dropped
-        for cause, count in head.dropped.items():
+        for cause, count in dropped.items():
             account.drop(cause, count - before.get(cause, 0))
 
     def _data(self, message: Picture | Sound | Motion) -> Data:
@@ -302,7 +318,8 @@ class _Process:
         """TERM, and KILL if that does not do; then nothing that it started is left either."""
         if not self._gone.done():
             self._signal(signal.SIGTERM)
-            # A stopped process gets no TERM; one that was only frozen may yet close its device.
+            # A stopped process gets no TERM before it goes on; it may yet close its device.
+            self._signal(signal.SIGCONT)
             await self._wait(TERM_S)
         self._signal(signal.SIGKILL)
         if not await self._wait(KILL_S):
@@ -323,6 +340,11 @@ class _Process:
         return f"its process ended with status {code}: {last}"
 
     def close(self) -> None:
+        """Whoever was interrupted while it ended leaves nothing either."""
+        if not self._gone.done():
+            self._signal(signal.SIGKILL)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._popen.wait(_REAP_S)
         loop = asyncio.get_running_loop()
         loop.remove_reader(self._pidfd)
         loop.remove_reader(self._stderr)

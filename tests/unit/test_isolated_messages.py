@@ -21,6 +21,7 @@ from sources.isolated.messages import (
     Opened,
     Picture,
     Sound,
+    Tally,
     decode,
     encode,
 )
@@ -62,8 +63,14 @@ motions = st.integers(1, 20).flatmap(
         values=nps.arrays(np.float32, (n, 6)),
     )
 )
+tallies = st.builds(
+    Tally,
+    st.text(max_size=30),
+    counts,
+    st.dictionaries(st.text(max_size=20), counts, max_size=5),
+)
 words = st.builds(Opened, st.text(max_size=200)) | st.builds(Lost, st.text(max_size=200))
-messages = st.one_of(pictures, sounds, motions, words, st.just(Ended()))
+messages = st.one_of(pictures, sounds, motions, tallies, words, st.just(Ended()))
 
 
 def fields(message: Message) -> list[object]:
@@ -161,6 +168,8 @@ NAN = float("nan")
         ["sound", ["cam", 1, 1, ("host", 0), 1, {}], 16000, bytes(4)],
         ["sound", [5, 1, 1, ("host", 0, 0), 1, {}], 16000, bytes(4)],
         ["sound", ["cam", True, 1, ("host", 0, 0), 1, {}], 16000, bytes(4)],
+        ["tally", "cam", -1, {}],
+        ["tally", "cam", 1, None],
         ["opened", 5],
         ["lost"],
         ["ended", 1],
