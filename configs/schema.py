@@ -21,6 +21,8 @@ from sources.imu_csv import ImuCsv
 from sources.media.source import Media
 from sources.pictures import Pictures
 from sources.synthetic import SyntheticSource
+from sources.thermal.camera import Thermal
+from sources.thermal.cptv import Cptv
 from sources.world.source import World
 from streamer.fusion import FUSED
 from streamer.plan import Plan
@@ -39,7 +41,8 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Weight = Annotated[float, Field(ge=0, le=1000), AfterValidator(_weight)]
 
 SourceConfig = Annotated[
-    DemoClip | Media | Pictures | ImuCsv | SyntheticSource | World, Field(discriminator="kind")
+    DemoClip | Media | Pictures | ImuCsv | SyntheticSource | World | Thermal | Cptv,
+    Field(discriminator="kind"),
 ]
 EncoderConfig = Annotated[ImageBindEncoder | NoopEncoder, Field(discriminator="kind")]
 SinkConfig = Annotated[MqttSink | JsonlSink | MemorySink, Field(discriminator="kind")]

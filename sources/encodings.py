@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from sources.flir import NotRadiometric, celsius
 from streamer.types import Modality
 
 Picture: TypeAlias = NDArray[Any]
@@ -150,8 +151,33 @@ class ThermalPicture(BaseModel):
         return np.ascontiguousarray(picture[:, :, 1])
 
 
+class FlirJpeg(BaseModel):
+    """A FLIR radiometric JPEG: the temperatures in it, not the picture. Gives float32 (H, W)
+    Celsius. Takes the file: it is the only encoding that is more than an array of numbers."""
+
+    model_config = _CONFIG
+
+    kind: Literal["flir_jpeg"] = "flir_jpeg"
+    modality: ClassVar[Modality] = "thermal"
+
+    def unpack(self, file: bytes) -> NDArray[np.float32]:
+        try:
+            return celsius(file)
+        except ImportError:
+            raise WrongPicture("needs flyr: install imagebind-streamer[thermal-files]") from None
+        except NotRadiometric as error:
+            raise WrongPicture(f"a FLIR radiometric JPEG was expected, {error}") from None
+
+
 Encoding: TypeAlias = Annotated[
-    Colour | Depth | SunDepth | KinectDisparity | Centikelvin | ThermalCounts | ThermalPicture,
+    Colour
+    | Depth
+    | SunDepth
+    | KinectDisparity
+    | Centikelvin
+    | ThermalCounts
+    | ThermalPicture
+    | FlirJpeg,
     Field(discriminator="kind"),
 ]
 

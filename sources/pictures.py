@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from sources.background import in_thread
-from sources.encodings import Encoding, WrongPicture
+from sources.encodings import Encoding, FlirJpeg, WrongPicture
 from sources.epoch import DEFAULT_START, Start, to_ns
 from streamer.errors import SourceLost
 from streamer.protocols import Clock
@@ -105,6 +105,8 @@ class EncodedPicture:
     def array(self) -> NDArray[Any]:
         """The pixels as the encoding promises them. Raises `SourceLost`."""
         try:
+            if isinstance(self.encoding, FlirJpeg):
+                return self.encoding.unpack(self.data)
             return self.encoding.decode(self._stored())
         except WrongPicture as error:
             raise SourceLost(f"{self.path}: {error}") from None
