@@ -67,10 +67,12 @@ def test_a_level_that_suits_stays_exactly(level: Level, elapsed_s: float, settle
 
 
 @settings(max_examples=30)
-@given(levels(), levels())
-def test_it_arrives(level: Level, target: Level) -> None:
-    # A span grows by e in a settling time, and what is near is reached exponentially.
-    for _ in range(800):
+@given(levels(), st.floats(-20, 20), st.floats(0.1, 10))
+def test_it_arrives(level: Level, spans_away: float, times_as_wide: float) -> None:
+    black = level.black + spans_away * level.span
+    target = Level(black, black + times_as_wide * level.span)
+    # A settling time for each span that it is away, then exponentially.
+    for _ in range(1200):
         level = follow(level, target, 0.5, 10.0)
     assert level.black == pytest.approx(target.black, abs=0.01 * target.span)
     assert level.white == pytest.approx(target.white, abs=0.01 * target.span)
