@@ -108,6 +108,8 @@ class Thermal(BaseModel):
                 port.lost(self.stream, "undecoded")
             elif outlet is None:
                 picture = ThermalPicture().decode(frame)
+                if picture.size > MOST_PIXELS:
+                    raise WrongPicture(f"up to {MOST_PIXELS} pixels were expected, {picture.size}")
                 if room := port.room(self.stream, picture.shape, "uint8"):
                     room.array[:] = picture
                     port.picture(self.stream, room, t_ns, period_ns)

@@ -91,12 +91,12 @@ def test_a_camera_without_tlinear_is_told() -> None:
 
 def test_wrong_frames_of_a_camera_that_starts_are_lost_and_counted() -> None:
     async def run() -> None:
-        async with lepton(wrong_first=3).open(SystemClock()) as samples:
+        async with lepton(wrong_first=2).open(SystemClock()) as samples:
             first = await anext(samples)
             assert isinstance(first, Sample)
             assert 12 < float(pixels(first).mean()) < 19
             account = samples.accounts["heat"]
-            assert (account.produced, account.dropped) == (4, {"implausible": 3})
+            assert (account.produced, account.dropped) == (3, {"implausible": 2})
 
     asyncio.run(run())
 
