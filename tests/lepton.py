@@ -30,6 +30,8 @@ class Lepton(Thermal):
     palette: bool = False
     wrong_first: int = 0
     """So many frames of zeros come first."""
+    hotter_after: int | None = None
+    """From this frame on, everything is 400 counts hotter."""
     frames: int = 12
     then: Literal["unplugged", "hang"] = "unplugged"
 
@@ -69,7 +71,10 @@ class _Frames:
         config = self._config
         for _ in range(config.wrong_first):
             yield np.zeros((120 + config.rows, 160), np.uint16)
-        for picture in as_the_library_reads(config.recording)[: config.frames]:
+        pictures = as_the_library_reads(config.recording)[: config.frames]
+        for number, taken in enumerate(pictures):
+            hotter = config.hotter_after is not None and number >= config.hotter_after
+            picture = taken + np.uint16(400 if hotter else 0)
             telemetry = np.full((config.rows, 160), TELEMETRY, np.uint16)
             parts = [picture, telemetry] if config.telemetry == "end" else [telemetry, picture]
             whole = np.vstack(parts)

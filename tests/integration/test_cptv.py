@@ -5,6 +5,7 @@ import gzip
 import os
 import signal
 import struct
+import sys
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
@@ -195,6 +196,19 @@ def test_a_unit_that_cannot_be_is_one_clear_line(tmp_path: Path) -> None:
     assert "\n" not in str(error.value)
 
 
+def test_closing_ends_its_process_at_once(excerpt: Path) -> None:
+    async def run() -> float:
+        loop = asyncio.get_running_loop()
+        async with cptv(excerpt, loop=True).open(SystemClock()) as samples:
+            await anext(samples)
+            closing = loop.time()
+        return loop.time() - closing
+
+    # It takes TERM in the middle of a wait for the next frame: nobody has to kill it.
+    assert asyncio.run(run()) < 1
+    assert children_of("heat") == []
+
+
 # What is wrong with a file.
 
 
@@ -300,6 +314,12 @@ def test_a_missing_file_is_told(tmp_path: Path) -> None:
         play(cptv(tmp_path / "nowhere.cptv"))
     with pytest.raises(SourceLost, match="cannot be read"):
         play(cptv(tmp_path))
+
+
+def test_a_missing_library_is_told(excerpt: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cptv", None)
+    with pytest.raises(SourceLost, match=r"needs cptv: .*imagebind-streamer\[thermal-files\]"):
+        read(excerpt)
 
 
 def test_holes_and_clocks_that_were_set_are_no_waits(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Temperatures in real FLIR radiometric JPEGs, as an encoding of `pictures`."""
 
 import io
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -104,6 +105,12 @@ def test_an_ordinary_photo_is_told(tmp_path: Path) -> None:
 def test_a_file_that_is_too_large_is_not_looked_at() -> None:
     with pytest.raises(NotRadiometric, match="at most 32 MiB"):
         celsius(bytes(MAX_FILE_BYTES + 1))
+
+
+def test_a_missing_library_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "flyr.flyr", None)
+    with pytest.raises(SourceLost, match=r"needs flyr: .*imagebind-streamer\[thermal-files\]"):
+        read(source(file("03")))
 
 
 def flir(raw: bytes, width: int, height: int, records: int = 1) -> bytes:

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from sources.scaled import Scaled
 from sources.thermal.camera import Thermal
 from streamer.clock import SystemClock
 from streamer.errors import SourceLost
-from streamer.types import Sample, pixels
+from streamer.types import NS_PER_S, Condition, Sample, pixels
 from tests.cptvfiles import as_the_library_reads, recording
 from tests.lepton import Lepton, as_8_bits
 from tests.needs import ROOT
@@ -30,19 +31,27 @@ def lepton(**fields: Any) -> Lepton:
     return Lepton.model_validate(tree)
 
 
-def seen(source: Thermal) -> tuple[list[Sample], str]:
-    """The samples until the camera was lost, and what was said then."""
+def heard(source: Thermal) -> tuple[list[Sample], list[Condition], str]:
+    """What came until the camera was lost, and what was said then."""
     samples: list[Sample] = []
+    conditions: list[Condition] = []
 
     async def run() -> None:
-        async with source.open(SystemClock()) as heard:
-            async for item in heard:
+        async with source.open(SystemClock()) as items:
+            async for item in items:
                 if isinstance(item, Sample):
-                    samples.append(item)  # noqa: PERF401 - those before the error count
+                    samples.append(item)
+                else:
+                    conditions.append(item)
 
     with pytest.raises(SourceLost) as error:
         asyncio.run(run())
-    return samples, str(error.value)
+    return samples, conditions, str(error.value)
+
+
+def seen(source: Thermal) -> tuple[list[Sample], str]:
+    samples, _, said = heard(source)
+    return samples, said
 
 
 @pytest.mark.parametrize(
@@ -69,6 +78,31 @@ def test_counts_with_a_declared_scale() -> None:
     samples, _ = seen(lepton(recording=recording("possum"), unit=unit, frames=3))
     raw = as_the_library_reads(recording("possum"))[0]
     np.testing.assert_allclose(pixels(samples[0]), raw * 0.02 - 40.5, atol=1e-5)
+
+
+def test_the_level_follows_slowly_and_is_told_as_it_moves() -> None:
+    level = {"kind": "slow", "settle_s": 1, "least_span": 50}
+    source = lepton(recording=recording("possum"), unit="counts", level=level,
+                    hotter_after=5, frames=25)  # fmt: skip
+    samples, said, _ = heard(source)
+
+    levels = [(s.t_ns, *black_and_white(s)) for s in samples]
+    for (early_ns, black, white), (late_ns, black_then, white_then) in pairwise(levels):
+        most = (white - black) * (late_ns - early_ns) / NS_PER_S * (1 + 1e-6)
+        assert abs(black_then - black) <= most
+        assert abs(white_then - white) <= most
+    told = [float(condition.why.split()[1].rstrip(",")) for condition in said]
+    assert len(told) >= 3
+    assert told == sorted(told)
+    assert told[0] == pytest.approx(levels[0][1], rel=1e-4)
+    assert told[-1] - told[0] > 100
+
+
+def black_and_white(sample: Sample) -> tuple[float, float]:
+    data = sample.data
+    assert isinstance(data, Scaled)
+    assert data.grey
+    return -data.offset / data.scale, (255 - data.offset) / data.scale
 
 
 def test_a_camera_that_falls_back_to_another_format_is_told() -> None:
@@ -155,16 +189,8 @@ def test_8_bits_in_colours_are_told() -> None:
 
 def test_configurations_need_no_library_of_a_device() -> None:
     code = (
-        "import sys, configs.schema; "
-        "sys.exit(', '.join({'cptv', 'flyr', 'PIL.Image'} & set(sys.modules)) or 0)"
-    )
-    result = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert result.returncode == 0, result.stderr
-    code = (
-        "import sys, sources.thermal.camera, sources.thermal.cptv; "
-        "sys.exit(', '.join({'cv2', 'torch', 'cptv'} & set(sys.modules)) or 0)"
+        "import sys, sources.thermal.camera, sources.thermal.cptv, sources.pictures; "
+        "sys.exit(', '.join({'cv2', 'torch', 'cptv', 'flyr', 'PIL'} & set(sys.modules)) or 0)"
     )
     result = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False

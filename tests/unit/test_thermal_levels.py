@@ -29,6 +29,7 @@ STEPS = st.floats(0, 100)
 SETTLE = st.floats(1, 3600)
 
 
+@settings(deadline=None)
 @given(levels(), levels(), STEPS, SETTLE)
 def test_no_step_moves_black_or_white_by_more_than_its_share_of_the_span(
     level: Level, target: Level, elapsed_s: float, settle_s: float
@@ -39,6 +40,7 @@ def test_no_step_moves_black_or_white_by_more_than_its_share_of_the_span(
     assert abs(after.white - level.white) <= most
 
 
+@settings(deadline=None)
 @given(levels(), levels(), STEPS, SETTLE)
 def test_a_step_goes_towards_the_target_and_never_past_it(
     level: Level, target: Level, elapsed_s: float, settle_s: float
@@ -52,6 +54,7 @@ def test_a_step_goes_towards_the_target_and_never_past_it(
         assert low - 1e-6 <= now <= high + 1e-6
 
 
+@settings(deadline=None)
 @given(levels(), st.lists(levels(), max_size=20), STEPS, SETTLE)
 def test_black_stays_below_white_by_the_least_span(
     level: Level, targets: list[Level], elapsed_s: float, settle_s: float
@@ -61,12 +64,13 @@ def test_black_stays_below_white_by_the_least_span(
         assert level.span >= LEAST * (1 - 1e-9)
 
 
+@settings(deadline=None)
 @given(levels(), STEPS, SETTLE)
 def test_a_level_that_suits_stays_exactly(level: Level, elapsed_s: float, settle_s: float) -> None:
     assert follow(level, level, elapsed_s, settle_s) == level
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(levels(), st.floats(-20, 20), st.floats(0.1, 10))
 def test_it_arrives(level: Level, spans_away: float, times_as_wide: float) -> None:
     black = level.black + spans_away * level.span
@@ -78,6 +82,7 @@ def test_it_arrives(level: Level, spans_away: float, times_as_wide: float) -> No
     assert level.white == pytest.approx(target.white, abs=0.01 * target.span)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 65535), min_size=4, max_size=64), levels())
 def test_hotter_is_never_darker(numbers: list[int], level: Level) -> None:
     raw = np.sort(np.array([numbers], np.uint16))
@@ -88,6 +93,7 @@ def test_hotter_is_never_darker(numbers: list[int], level: Level) -> None:
     assert np.all(grey[raw >= level.white] == 255)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 65535), st.floats(0.1, 1000))
 def test_an_even_scene_is_the_middle_of_the_least_span(value: int, least_span: float) -> None:
     level = wanted(np.full((12, 16), value), least_span)
