@@ -12,13 +12,15 @@ differs from the one before. Needs pyrealsense2 >= 2.58, which records `.db3` an
 import gc
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from time import perf_counter, sleep
 from typing import Any
 
 import numpy as np
-import pyrealsense2 as rs
 from numpy.typing import NDArray
+
+rs: Any = import_module("pyrealsense2")  # compiled, and without stubs
 
 WIDTH, HEIGHT = 96, 64
 HOLE = (slice(24, 32), slice(40, 48))
@@ -119,9 +121,9 @@ def write_recording(path: Path, seconds: float) -> Drawn:
     recorder = rs.recorder(str(path), drawn.device)
     sensors = recorder.query_sensors()
     ignored = rs.frame_queue(1)
-    for sensor in sensors:
-        sensor.open(sensor.get_stream_profiles())
-        sensor.start(ignored)
+    for number in range(len(sensors)):  # a loop variable would keep the last one
+        sensors[number].open(sensors[number].get_stream_profiles())
+        sensors[number].start(ignored)
     given = dict.fromkeys(_GIVERS, 0)
     due = sorted(
         (n / hz, kind, n) for kind, (hz, _) in _GIVERS.items() for n in range(int(seconds * hz))
@@ -131,11 +133,11 @@ def write_recording(path: Path, seconds: float) -> Drawn:
         sleep(max(0.0, t_s - (perf_counter() - begun)))
         _GIVERS[kind][1](drawn, n, START_MS + 1e3 * t_s, t_s)
         given[kind] += 1
-    for sensor in sensors:
-        sensor.stop()
-        sensor.close()
-    # The file is finished when the last of them is gone, loop variables too.
-    del sensor, sensors, recorder, drawn, ignored
+    while sensors:
+        sensors[-1].stop()
+        sensors.pop().close()
+    # The file is finished when the last of them is gone.
+    del sensors, recorder, drawn, ignored
     gc.collect()
     return Drawn(**given)
 
