@@ -20,6 +20,7 @@ from sources.demo_clip import DemoClip
 from sources.imu_csv import ImuCsv
 from sources.media.source import Media
 from sources.pictures import Pictures
+from sources.realsense import RealSense
 from sources.synthetic import SyntheticSource
 from sources.thermal.camera import Thermal
 from sources.thermal.cptv import Cptv
@@ -41,7 +42,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Weight = Annotated[float, Field(ge=0, le=1000), AfterValidator(_weight)]
 
 SourceConfig = Annotated[
-    DemoClip | Media | Pictures | ImuCsv | SyntheticSource | World | Thermal | Cptv,
+    DemoClip | Media | Pictures | ImuCsv | SyntheticSource | World | Thermal | Cptv | RealSense,
     Field(discriminator="kind"),
 ]
 EncoderConfig = Annotated[ImageBindEncoder | NoopEncoder, Field(discriminator="kind")]

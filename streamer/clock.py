@@ -27,16 +27,23 @@ def since_monotonic_ns(clock: Now) -> int:
     return now_ns - (before + after) // 2
 
 
+def utc_since_monotonic_ns() -> tuple[int, int]:
+    """What to add to CLOCK_MONOTONIC to get the system's UTC as it is now, and the error of that.
+
+    It changes when the system's time is corrected.
+    """
+    # UTC lies between two monotonic readings; half their distance bounds the error.
+    before = time.monotonic_ns()
+    utc = time.time_ns()
+    after = time.monotonic_ns()
+    return utc - (before + after) // 2, (after - before + 1) // 2
+
+
 class SystemClock:
     """Wall time that never steps back: one UTC anchor, then the monotonic clock."""
 
     def __init__(self) -> None:
-        # The anchor lies between two monotonic readings; half their distance bounds its error.
-        before = time.monotonic_ns()
-        utc = time.time_ns()
-        after = time.monotonic_ns()
-        self._offset_ns = utc - (before + after) // 2
-        self.error_ns = (after - before + 1) // 2
+        self._offset_ns, self.error_ns = utc_since_monotonic_ns()
 
     def now_ns(self) -> int:
         return time.monotonic_ns() + self._offset_ns
