@@ -74,11 +74,11 @@ class Device:
     `domain` is the clock of its stamps. Delete it and what came from it to end it.
     """
 
-    def __init__(self, domain: Any = None) -> None:
+    def __init__(self, domain: Any = None, serial: str = SERIAL) -> None:
         self.device = rs.software_device()
         self._domain = domain if domain is not None else rs.timestamp_domain.global_time
         self.device.register_info(rs.camera_info.name, "Drawn 435")
-        self.device.register_info(rs.camera_info.serial_number, SERIAL)
+        self.device.register_info(rs.camera_info.serial_number, serial)
         self._stereo = self.device.add_sensor("Stereo Module")
         self._stereo.add_read_only_option(rs.option.depth_units, METRES_PER_UNIT)
         self._rgb = self.device.add_sensor("RGB Camera")

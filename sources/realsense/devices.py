@@ -15,7 +15,7 @@ def list_devices() -> list[dict[str, object]]:
     """
     rs = library()
     try:
-        return [_listed(rs, device) for device in rs.context().query_devices()]
+        return [listed(rs, device) for device in rs.context().query_devices()]
     except RuntimeError as error:
         raise SourceLost(f"RealSense: devices cannot be listed: {error}") from None
 
@@ -51,7 +51,8 @@ def kinds_of(device: Any) -> set[Kind]:
     }
 
 
-def _listed(rs: Any, device: Any) -> dict[str, object]:
+def listed(rs: Any, device: Any) -> dict[str, object]:
+    """One device as `list_devices` tells it."""
     kinds = kinds_of(device)
     serial = _info(rs, device, "serial_number")
     absent: dict[str, object] = {
