@@ -74,13 +74,16 @@ class Device:
     `domain` is the clock of its stamps. Delete it and what came from it to end it.
     """
 
-    def __init__(self, domain: Any = None, serial: str = SERIAL) -> None:
+    def __init__(self, serial: str = SERIAL) -> None:
         self.device = rs.software_device()
-        self._domain = domain if domain is not None else rs.timestamp_domain.global_time
+        self.domain: Any = rs.timestamp_domain.global_time
         self.device.register_info(rs.camera_info.name, "Drawn 435")
         self.device.register_info(rs.camera_info.serial_number, serial)
         self._stereo = self.device.add_sensor("Stereo Module")
         self._stereo.add_read_only_option(rs.option.depth_units, METRES_PER_UNIT)
+        self._stereo.add_option(
+            rs.option.global_time_enabled, rs.option_range(0.0, 1.0, 1.0, 0.0), True
+        )
         self._rgb = self.device.add_sensor("RGB Camera")
         self._motion = self.device.add_sensor("Motion Module")
         self._depth = _video(self._stereo, rs.stream.depth, 1, DEPTH_HZ, rs.format.z16, 2)
@@ -90,14 +93,18 @@ class Device:
         self._gyro = _inertial(self._motion, rs.stream.gyro, 3, GYRO_HZ)
         self._accel = _inertial(self._motion, rs.stream.accel, 4, ACCEL_HZ)
 
+    def is_told_global_time(self) -> bool:
+        """Somebody has set the option."""
+        return self._stereo.get_option(rs.option.global_time_enabled) == 1
+
     def give_depth(self, n: int, t_ms: float, units: NDArray[np.uint16] | None = None) -> None:
         frame = _pixels(self._depth, n, t_ms, depth_units(n) if units is None else units)
-        frame.domain, frame.depth_units = self._domain, METRES_PER_UNIT
+        frame.domain, frame.depth_units = self.domain, METRES_PER_UNIT
         self._stereo.on_video_frame(frame)
 
     def give_colour(self, n: int, t_ms: float) -> None:
         frame = _pixels(self._colour, n, t_ms, colour_pixels(n))
-        frame.domain = self._domain
+        frame.domain = self.domain
         self._rgb.on_video_frame(frame)
 
     def give_gyro(self, n: int, t_ms: float, reading: tuple[float, float, float]) -> None:
@@ -111,7 +118,7 @@ class Device:
         vector = rs.vector()
         vector.x, vector.y, vector.z = reading
         frame.data, frame.profile = vector, profile
-        frame.timestamp, frame.frame_number, frame.domain = t_ms, n, self._domain
+        frame.timestamp, frame.frame_number, frame.domain = t_ms, n, self.domain
         self._motion.on_motion_frame(frame)
 
 

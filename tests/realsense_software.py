@@ -1,21 +1,19 @@
 """A RealSense of software in a process like any other: the driver's own way, without hardware."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from threading import Thread
 from time import sleep
-from typing import Literal
+from types import SimpleNamespace
+from typing import Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict
 
 from sources.isolated.port import Port
 from sources.isolated.process import Isolated, isolated
 from sources.realsense import RealSense
-from sources.realsense.driver import delivery, read, streaming, wanted
-from sources.realsense.intake import Intake
-from sources.realsense.profiles import choose
+from sources.realsense.driver import run
 from streamer.clock import SystemClock
-from streamer.errors import SourceLost
 from streamer.protocols import Clock
 from streamer.types import StreamInfo
 from tests.realsense_recording import (
@@ -43,21 +41,22 @@ SIZES = RealSense(
 
 
 class SoftwareRealSense(BaseModel):
-    """Gives `frames` of depth and colour and the motion between them, then does what `then` says.
+    """Gives `frames` of depth and colour and the motion between them, then does what `then` says:
+    is unplugged, is unplugged without a word, or goes on without one.
 
     Frames are stamped `old_ms` before they are given, on the clock of `domain`; UTC where it is
-    one of UTC. Those in `skip` are never given. The gyro's x is the UTC of its stamp in seconds,
-    modulo 100.
+    one of UTC. Without a domain it is as the driver has set the device. Those in `skip` are never
+    given. The gyro's x is the UTC of its stamp in seconds, modulo 100.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     options: RealSense = SIZES
-    domain: Literal["hardware_clock", "system_time", "global_time"] = "global_time"
-    frames: int = 10
+    domain: Literal["hardware_clock", "system_time", "global_time"] | None = "global_time"
+    frames: int = 4
     old_ms: float = 100.0
     skip: tuple[int, ...] = ()
-    then: Literal["end", "unplug", "hush"] = "end"
+    then: Literal["unplug", "vanish", "mute"] = "unplug"
 
     @property
     def live(self) -> bool:
@@ -74,23 +73,16 @@ class SoftwareRealSense(BaseModel):
             yield samples
 
     def drive(self, port: Port) -> None:
-        drawn = Device(getattr(rs.timestamp_domain, self.domain))
-        chosen = choose("drawn", drawn.device.query_sensors(), wanted(self.options))
-        intake = Intake()
+        bus = Bus(Device())
+        feeder = Thread(target=self._feed, args=(bus,), daemon=True)
+        run(bus, self.options, cast(Port, _Port(port, feeder.start)))
 
-        def silent() -> None:
-            if self.then == "hush" and not feeder.is_alive():
-                raise SourceLost("drawn: looked for and not found")
-
-        feeder = Thread(target=self._feed, args=(drawn, intake), daemon=True)
-        with streaming(chosen, intake):
-            feeder.start()
-            read(intake, delivery(rs, self.options, port, chosen), "drawn", silent)
-
-    def _feed(self, drawn: Device, intake: Intake) -> None:
+    def _feed(self, bus: "Bus") -> None:
+        drawn = bus.drawn
+        told = "global_time" if drawn.is_told_global_time() else "hardware_clock"
+        drawn.domain = getattr(rs.timestamp_domain, self.domain or told)
         start_ms = SystemClock().now_ns() / 1e6 - self.old_ms
         for n in range(self.frames):
-            t_s = n / DEPTH_HZ
             # Motion comes in bunches, as it does over USB.
             for i in range(n * GYRO_HZ // DEPTH_HZ, (n + 1) * GYRO_HZ // DEPTH_HZ):
                 t_ms = start_ms + 1e3 * i / GYRO_HZ
@@ -99,8 +91,54 @@ class SoftwareRealSense(BaseModel):
             for i in range(n * ACCEL_HZ // DEPTH_HZ, (n + 1) * ACCEL_HZ // DEPTH_HZ):
                 drawn.give_accel(i, start_ms + 1e3 * i / ACCEL_HZ, acceleration(i / ACCEL_HZ))
             if n not in self.skip:
-                drawn.give_colour(n, start_ms + 1e3 * t_s)
-                drawn.give_depth(n, start_ms + 1e3 * t_s)
+                drawn.give_colour(n, start_ms + 1e3 * n / DEPTH_HZ)
+                drawn.give_depth(n, start_ms + 1e3 * n / DEPTH_HZ)
             sleep(1 / DEPTH_HZ)
-        if self.then != "hush":
-            intake.note("played" if self.then == "end" else "removed")
+        match self.then:
+            case "unplug":
+                bus.unplug()
+            case "vanish":
+                bus.there = False
+            case "mute":
+                pass
+
+
+class Bus:
+    """The library, but for what it finds on USB, where no device of software can be put."""
+
+    def __init__(self, drawn: Device) -> None:
+        self.drawn = drawn
+        self.there = True
+        self.changed: Callable[[Any], None] = lambda _: None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(rs, name)
+
+    def context(self) -> "Bus":
+        return self
+
+    def query_devices(self) -> list[Any]:
+        return [self.drawn.device] if self.there else []
+
+    def unplug(self) -> None:
+        def removed(device: object) -> bool:
+            return device is self.drawn.device
+
+        self.changed(SimpleNamespace(was_removed=removed))
+
+    def set_devices_changed_callback(self, changed: Callable[[Any], None]) -> None:
+        self.changed = changed
+
+
+class _Port:
+    """The port, but for a word when the device has been opened."""
+
+    def __init__(self, port: Port, opened: Callable[[], None]) -> None:
+        self._port, self._opened = port, opened
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._port, name)
+
+    def opened(self, what: str) -> None:
+        self._port.opened(what)
+        self._opened()

@@ -6,6 +6,7 @@ each set of pictures, holds pictures back to pair them, and swallows the first o
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from sources.isolated.port import Port
@@ -33,12 +34,16 @@ _DRAINED_S = 0.05
 
 def drive(source: RealSense, port: Port) -> None:
     """Raises SourceLost, whatever the library calls it."""
-    rs = library()
+    run(library(), source, port)
+
+
+def run(rs: Any, source: RealSense, port: Port) -> None:
+    """With `rs`, the library."""
     try:
         if source.file is None:
             _live(rs, source, port)
         else:
-            _play(rs, source, port)
+            _play(rs, source.file, source, port)
     except RuntimeError as error:
         what = source.file or f"RealSense {source.serial or 'device'}"
         raise SourceLost(f"{what}: {str(error).splitlines()[0]}") from None
@@ -71,16 +76,16 @@ def _live(rs: Any, source: RealSense, port: Port) -> None:
     begun_ns = port.now_ns()
     with streaming(chosen, intake):
         port.opened(f"{name}: {_agreed(chosen)}")
-        read(intake, delivery(rs, source, port, chosen), name, silent)
+        read(intake, _delivery(rs, source, port, chosen), name, silent)
 
 
-def _play(rs: Any, source: RealSense, port: Port) -> None:
-    if source.file is None or not source.file.is_file():
-        raise SourceLost(f"{source.file}: no such recording")
+def _play(rs: Any, file: Path, source: RealSense, port: Port) -> None:
+    if not file.is_file():
+        raise SourceLost(f"{file}: no such recording")
     told = False
     while source.loop or not told:
         # Opened anew for each round: what has ended cannot be wound back while it is read.
-        played = rs.context().load_device(str(source.file))
+        played = rs.context().load_device(str(file))
         intake = Intake()
 
         def changed(status: Any, intake: Intake = intake) -> None:
@@ -88,13 +93,17 @@ def _play(rs: Any, source: RealSense, port: Port) -> None:
                 intake.note("played")
 
         played.set_real_time(True)
-        chosen = choose(source.file.name, played.query_sensors(), wanted(source))
+        chosen = choose(file.name, played.query_sensors(), wanted(source))
         played.set_status_changed_callback(changed)
+        # It begins with the first sensor that is started, and the others would miss theirs.
+        played.pause()
         with streaming(chosen, intake):
+            played.resume()
             if not told:
-                port.opened(f"{source.file.name}: {described(rs, played)}: {_agreed(chosen)}")
+                port.opened(f"{file.name}: {described(rs, played)}: {_agreed(chosen)}")
                 told = True
-            read(intake, delivery(rs, source, port, chosen), source.file.name, lambda: None)
+            # One that never says its end is found hanging by the program, which hears nothing.
+            read(intake, _delivery(rs, source, port, chosen), file.name, lambda: None)
 
 
 def read(intake: Intake, to: Delivery, name: str, silent: Callable[[], None]) -> None:
@@ -138,7 +147,7 @@ def streaming(chosen: dict[Kind, Chosen], intake: Intake) -> Generator[None, Non
                 sensor.close()
 
 
-def delivery(rs: Any, source: RealSense, port: Port, chosen: dict[Kind, Chosen]) -> Delivery:
+def _delivery(rs: Any, source: RealSense, port: Port, chosen: dict[Kind, Chosen]) -> Delivery:
     names = Names(source.depth, source.colour, source.imu)
     finish = DepthFinish(
         rs,
