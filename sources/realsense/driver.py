@@ -27,7 +27,8 @@ RESET_NS = 3 * NS_PER_S
 """A device that was opened and says nothing for so long is reset. It is then gone for seconds."""
 
 ALIVE_NS = NS_PER_S
-"""A device that was heard so recently can be stopped; stopping a dead one can block for ever."""
+"""A device that was heard so recently can be stopped; stopping a dead one can block for ever
+(#7252, #9184)."""
 
 _DRAINED_S = 0.05
 
@@ -124,12 +125,15 @@ def read(intake: Intake, to: Delivery, name: str, silent: Callable[[], None]) ->
     # The library's threads are told of the end beside each other.
     while isinstance(caught := intake.next(_DRAINED_S), Caught):
         to.take(caught)
+    if intake.last_ns is None:
+        raise SourceLost(f"{name}: no frame in it")
     to.end()
 
 
 @contextmanager
 def streaming(chosen: dict[Kind, Chosen], intake: Intake) -> Generator[None, None, None]:
-    """Frames go to `intake`. On leaving the sensors are stopped, if the device is alive."""
+    """Frames go to `intake`. On leaving the sensors are stopped, unless the device is gone or has
+    been silent; then the process ends with them, and the program sees to that."""
     sensors: list[Any] = []
     for choice in chosen.values():
         if choice.sensor not in sensors:
@@ -138,10 +142,14 @@ def streaming(chosen: dict[Kind, Chosen], intake: Intake) -> Generator[None, Non
         sensor.open([choice.profile for choice in chosen.values() if choice.sensor is sensor])
     for sensor in sensors:
         sensor.start(intake)
+    gone = False
     try:
         yield
+    except (SourceLost, RuntimeError):
+        gone = True
+        raise
     finally:
-        if intake.alive(ALIVE_NS):
+        if not gone and intake.alive(ALIVE_NS):
             for sensor in sensors:
                 sensor.stop()
                 sensor.close()
