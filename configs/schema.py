@@ -42,7 +42,15 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Weight = Annotated[float, Field(ge=0, le=1000), AfterValidator(_weight)]
 
 SourceConfig = Annotated[
-    DemoClip | Media | Pictures | ImuCsv | SyntheticSource | World | Thermal | Cptv | RealSense,
+    DemoClip
+    | Media
+    | Pictures
+    | ImuCsv
+    | SyntheticSource
+    | World
+    | Thermal
+    | Cptv
+    | RealSense,
     Field(discriminator="kind"),
 ]
 EncoderConfig = Annotated[ImageBindEncoder | NoopEncoder, Field(discriminator="kind")]
