@@ -17,6 +17,8 @@ from sinks.memory import MemorySink
 from sinks.mqtt.sink import MqttSink
 from sinks.wire.topics import check_level
 from sources.demo_clip import DemoClip
+from sources.imu.iio import Iio
+from sources.imu.serial_lines import SerialLines
 from sources.imu_csv import ImuCsv
 from sources.media.source import Media
 from sources.pictures import Pictures
@@ -51,6 +53,8 @@ SourceConfig = Annotated[
     | Thermal
     | Cptv
     | RealSense,
+    | Iio
+    | SerialLines,
     Field(discriminator="kind"),
 ]
 EncoderConfig = Annotated[ImageBindEncoder | NoopEncoder, Field(discriminator="kind")]

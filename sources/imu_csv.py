@@ -3,9 +3,8 @@
 import csv
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
 from contextlib import asynccontextmanager
-from decimal import Decimal, InvalidOperation
 from fractions import Fraction
-from math import isfinite, pi
+from math import isfinite
 from pathlib import Path
 from typing import Annotated, Literal, TextIO, TypeAlias
 
@@ -15,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, model_validat
 
 from sources.background import in_thread
 from sources.epoch import DEFAULT_START, StartOrFile, to_ns
+from sources.imu.units import AccelUnit, GyroUnit, TimeUnit, exact_ns, scales
 from sources.inertial import to_samples
 from streamer.errors import SourceLost
 from streamer.protocols import Clock
@@ -23,11 +23,6 @@ from streamer.types import NS_PER_S, ImuBlock, Sample, StreamInfo
 Column: TypeAlias = NonNegativeInt | Annotated[str, Field(min_length=1)]
 """A column by its name in the header, or by its number from 0."""
 Triple: TypeAlias = tuple[Column, Column, Column]
-
-STANDARD_GRAVITY = 9.80665
-_ACCEL_SCALES = {"m/s^2": 1.0, "g": STANDARD_GRAVITY}
-_GYRO_SCALES = {"rad/s": 1.0, "deg/s": pi / 180}
-_TIME_EXPONENTS = {"s": 9, "ms": 6, "us": 3, "ns": 0}
 
 _CHUNK_ROWS = 4096
 # A file without line ends must not be read into memory looking for one.
@@ -51,10 +46,10 @@ class ImuCsv(BaseModel):
     """The columns of the acceleration x, y, z, with gravity."""
     gyro: Triple
     """The columns of the angular rate x, y, z."""
-    accel_unit: Literal["m/s^2", "g"]
-    gyro_unit: Literal["rad/s", "deg/s"]
+    accel_unit: AccelUnit
+    gyro_unit: GyroUnit
     time: Column | None = None
-    time_unit: Literal["s", "ms", "us", "ns"] | None = None
+    time_unit: TimeUnit | None = None
     rate_hz: float | None = Field(default=None, gt=0, le=1e6)
     """Readings a second; needed without a time column, else measured."""
     start: StartOrFile = DEFAULT_START
@@ -99,8 +94,7 @@ class ImuCsv(BaseModel):
         yield from to_samples(self.stream, self._chunks(), period_ns)
 
     def _chunks(self) -> Iterator[ImuBlock]:
-        accel, gyro = _ACCEL_SCALES[self.accel_unit], _GYRO_SCALES[self.gyro_unit]
-        scale = np.array([accel] * 3 + [gyro] * 3)
+        scale = scales(self.accel_unit, self.gyro_unit)
         t_ns: list[int] = []
         values: list[list[float]] = []
         count = 0
@@ -139,8 +133,10 @@ class ImuCsv(BaseModel):
                 if self.time_unit is None:
                     stamp_ns = index * NS_PER_S * rate.denominator // rate.numerator
                 else:
-                    exponent = _TIME_EXPONENTS[self.time_unit]
-                    stamp_ns = _stamp(picked[6], exponent, where, columns[6])
+                    try:
+                        stamp_ns = exact_ns(picked[6], self.time_unit)
+                    except ValueError:
+                        raise _not_a_number(picked[6], where, columns[6]) from None
                     first_ns = stamp_ns if index == 0 else first_ns
                 yield (stamp_ns if start_ns is None else stamp_ns - first_ns + start_ns), row
 
@@ -191,18 +187,6 @@ def _number(cell: str, where: tuple[Path, int], column: int) -> float:
     if not isfinite(value):
         raise _not_a_number(cell, where, column)
     return value
-
-
-def _stamp(cell: str, exponent: int, where: tuple[Path, int], column: int) -> int:
-    """Nanoseconds, exactly: a float64 cannot tell the nanoseconds of this century apart."""
-    try:
-        time = Decimal(cell.strip())
-    except InvalidOperation:
-        raise _not_a_number(cell, where, column) from None
-    # The exponent is looked at first: a cell like 1e999999999 would become a number of gigabytes.
-    if not time.is_finite() or time.adjusted() + exponent > 18:
-        raise _not_a_number(cell, where, column)
-    return int(time.scaleb(exponent))
 
 
 def _not_a_number(cell: str, where: tuple[Path, int], column: int) -> SourceLost:

@@ -247,7 +247,7 @@ class _Sensor:
             case "half":
                 return line[: len(line) // 2] + b"\r\n"
             case "sum":
-                return line.replace(b"-0.5", b"-0.6")
+                return line.replace(b",-0.5,", b",-0.6,")
             case _:
                 return b"\xff\xfe\x00garbage,%d,,\x80*ZZ\n" % self._count
 

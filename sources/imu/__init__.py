@@ -1,0 +1,1 @@
+"""Inertial sensors: Linux IIO and serial lines. Import from the modules."""
