@@ -1,5 +1,7 @@
 """A Linux IIO device as files: found by name, its attributes read and written. The thin seam."""
 
+import contextlib
+from math import isfinite
 from pathlib import Path
 
 import numpy as np
@@ -33,12 +35,10 @@ class Attributes:
         for name in names:
             if self.has(name):
                 text = self.read(name)
-                try:
-                    return float(text)
-                except ValueError:
-                    raise SourceLost(
-                        f"{self.folder / name}: expected a number, got {text[:40]!r}"
-                    ) from None
+                with contextlib.suppress(ValueError):
+                    if isfinite(value := float(text)):
+                        return value
+                raise SourceLost(f"{self.folder / name}: expected a number, got {text[:40]!r}")
         if default is None:
             raise SourceLost(f"{self.folder}: expected an attribute {names[0]}, there is none")
         return default

@@ -18,11 +18,17 @@ _RECORDS = 256
 STAMP = "in_timestamp"
 
 
-class Buffer:
-    """The buffer of one device for its `sensors` (`in_accel`, `in_anglvel`), enabled until closed.
+def release(device: Attributes) -> None:
+    """Switch the buffer off: one that was killed leaves it on, and the kernel then refuses to have
+    anything set (EBUSY)."""
+    device.write("buffer/enable", "0")
 
-    `stamps` says whose clock stamped: `host` (CLOCK_MONOTONIC), `sensor` (any other, or a kernel
-    that does not say), None where the records carry no stamps.
+
+class Buffer:
+    """The buffer of one released device for its `sensors` (`in_accel`, `in_anglvel`).
+
+    It is on until it is closed. `stamps` says whose clock stamped: `host` (CLOCK_MONOTONIC),
+    `sensor` (any other, or a kernel that does not say), None where the records carry no stamps.
     """
 
     def __init__(
@@ -31,7 +37,6 @@ class Buffer:
         self._device, self._sensors = device, sensors
         self._frames = [device.frame(sensor) for sensor in sensors]
         self._rest = b""
-        device.write("buffer/enable", "0")
         if trigger is not None:
             device.write("trigger/current_trigger", trigger)
         self.stamps = self._stamped()

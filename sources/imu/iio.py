@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sources.clockmap import ClockMap
 from sources.imu.attributes import Attributes, all_devices, find
-from sources.imu.buffered import Buffer
+from sources.imu.buffered import Buffer, release
 from sources.imu.dejitter import Dejitter
 from sources.imu.merge import AccelAtGyro
 from sources.imu.outlet import BLOCK_NS, Outlet
@@ -74,6 +74,9 @@ class Iio(BaseModel):
         """Read until the device is gone."""
         gyro = find(self.root, self.device)
         accel = gyro if self.accel_device is None else find(self.root, self.accel_device)
+        if self.mode == "buffered":
+            for device in (gyro, accel):
+                release(device)
         rate_hz = _set_rate(gyro, GYRO, self.rate_hz)
         if accel is not gyro:
             _set_rate(accel, ACCEL, self.rate_hz)

@@ -103,7 +103,7 @@ class SerialLines(BaseModel):
             from serial.tools.list_ports import comports
         except ImportError:
             raise SourceLost(f"{self.stream}: {_NEEDS}") from None
-        path = self.port if self.port.startswith("/") else _find(self.port, comports())
+        path = self.port if self.port.startswith("/") else find_port(self.port, comports())
         try:
             # Two readers of one port would get half of the bytes each.
             line = serial.Serial(path, self.baud, timeout=BLOCK_NS / 1e9, exclusive=True)
@@ -164,7 +164,7 @@ class SerialLines(BaseModel):
         )
 
 
-class _Found(Protocol):
+class Found(Protocol):
     """What pyserial tells of a port."""
 
     device: str
@@ -173,7 +173,7 @@ class _Found(Protocol):
     serial_number: str | None
 
 
-def _find(stable: str, ports: Sequence[_Found]) -> str:
+def find_port(stable: str, ports: Sequence[Found]) -> str:
     """The path of `vendor:product[:serial]`. Raises `SourceLost` unless there is exactly one."""
     wanted = stable.lower()
     found = [
@@ -188,7 +188,7 @@ def _find(stable: str, ports: Sequence[_Found]) -> str:
     return found[0]
 
 
-def stable_name(port: _Found) -> str | None:
+def stable_name(port: Found) -> str | None:
     """What a USB adapter is called wherever it is plugged in; None for what is no USB."""
     if port.vid is None or port.pid is None:
         return None

@@ -66,6 +66,7 @@ async def test_a_buffer_gives_values_rate_and_stamps(tmp_path: Path) -> None:
     clock = SystemClock()
     with chip(tmp_path) as tree:
         tree.buffered()
+        tree.put("buffer/enable", "1")  # as one that was killed leaves it
         tree.put("in_accel_offset", "100")
         tree.put("in_accel_z_scale", "0.02")  # its own wins over the one they share
         tree.put("in_mount_matrix", "0, 1, 0; -1, 0, 0; 0, 0, 1")
@@ -158,6 +159,11 @@ async def test_attributes_are_polled_where_there_is_no_buffer(tmp_path: Path) ->
         async for item in samples:
             if isinstance(item, Sample) and blocks(item).values[-1, 0] < 0:
                 break
+
+        shutil.rmtree(tree.folder)
+        with pytest.raises(SourceLost, match="raw: cannot be read|expected an attribute in_.*_raw"):
+            async for _ in samples:
+                pass
 
     np.testing.assert_allclose(block.values[-1], [2.5, 0, 0, 0, 0, -1.5])
     assert 90 < 1e9 * (len(block.t_ns) - 1) / (block.t_ns[-1] - block.t_ns[0]) < 101

@@ -5,6 +5,7 @@ import logging
 import signal
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from time import perf_counter
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from sources.imu.serial_lines import SerialLines, list_devices
+from sources.imu.serial_lines import SerialLines, find_port, list_devices, stable_name
 from sources.isolated.process import Isolated
 from sources.isolated.watch import Patience
 from streamer.clock import SystemClock
@@ -276,13 +277,31 @@ async def test_a_frozen_sensor_sends_its_past_with_the_stamps_of_then(tmp_path: 
         async with running(source(imu)) as run:
             await run.more(200)
             imu.freeze()
-            await asyncio.to_thread(signal.sigtimedwait, set(), 0.8)
+            await asyncio.sleep(0.8)
             imu.thaw()
             await run.more(400)
 
     steps = np.diff(run.t_ns[100:])
     assert (steps >= 0).all()
     assert steps.max() < 0.1e9
+    assert [status.state for status in run.said] == ["online"]
+
+
+async def test_a_pause_is_a_gap_between_blocks(tmp_path: Path) -> None:
+    """
+    readings   | | | |        | | | |
+    blocks     [  ][  ]       [  ][  ]      and none stands for the pause
+    """
+    async with plugged(tmp_path) as imu:
+        async with running(source(imu)) as run:
+            await run.more(50)
+            imu.silence(True)
+            await asyncio.sleep(0.4)
+            imu.silence(False)
+            await run.more(100)
+
+    holes = [after.t_ns - before.end_ns for before, after in pairwise(run.samples)]
+    assert max(holes) > 0.35e9
     assert [status.state for status in run.said] == ["online"]
 
 
@@ -403,6 +422,37 @@ def _tell(record: logging.LogRecord, opened: asyncio.Event) -> bool:
 def test_what_makes_no_sense_is_refused(change: dict[str, object], why: str) -> None:
     with pytest.raises(ValidationError, match=why):
         SerialLines.model_validate({"stream": STREAM, "port": "/dev/x", **OPTIONS, **change})
+
+
+@dataclass
+class Adapter:
+    """As pyserial tells of one."""
+
+    device: str
+    vid: int | None = None
+    pid: int | None = None
+    serial_number: str | None = None
+
+
+PORTS = (
+    Adapter("/dev/ttyS0"),
+    Adapter("/dev/ttyUSB0", 0x1A86, 0x7523),
+    Adapter("/dev/ttyUSB1", 0x0403, 0x6001, "A9"),
+    Adapter("/dev/ttyUSB2", 0x0403, 0x6001, "B7"),
+)
+
+
+@pytest.mark.parametrize(
+    ("stable", "path"), [("1a86:7523", "/dev/ttyUSB0"), ("0403:6001:b7", "/dev/ttyUSB2")]
+)
+def test_a_port_is_found_by_what_it_is(stable: str, path: str) -> None:
+    assert find_port(stable, PORTS) == path
+    assert [stable_name(port) for port in PORTS][:3] == [None, "1a86:7523", "0403:6001:A9"]
+
+
+def test_two_ports_of_one_name_are_not_guessed_between() -> None:
+    with pytest.raises(SourceLost, match="0403:6001, there are 2: /dev/ttyUSB1, /dev/ttyUSB2"):
+        find_port("0403:6001", PORTS)
 
 
 def test_listing_serial_ports_needs_none() -> None:

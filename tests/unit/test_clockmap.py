@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sources.clockmap import STEP_NS, WINDOW_NS, ClockMap
@@ -14,6 +14,8 @@ MS = 1_000_000
 PERIOD_NS = 5 * MS
 DRIFTS_PPM = st.integers(-100, 100)
 OFFSETS_NS = st.integers(-(10**18), 10**18)
+
+LAWS = settings(deadline=None)  # a busy machine is no error of the code
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ def deliveries(
 jittery = st.lists(st.integers(0, 200), min_size=1, max_size=60)
 
 
+@LAWS
 @given(jittery, OFFSETS_NS, DRIFTS_PPM)
 def test_nothing_is_stamped_after_its_arrival_and_nothing_goes_back(
     jitters_ms: list[int], offset_ns: int, drift_ppm: int
@@ -62,6 +65,7 @@ def test_nothing_is_stamped_after_its_arrival_and_nothing_goes_back(
     assert clock.steps == 0
 
 
+@LAWS
 @given(jittery, st.lists(st.integers(-(10**12), 10**12), min_size=1, max_size=60))
 def test_that_holds_whatever_the_stamps_say(jitters_ms: list[int], stamps: list[int]) -> None:
     clock = ClockMap("sensor")
@@ -74,6 +78,7 @@ def test_that_holds_whatever_the_stamps_say(jitters_ms: list[int], stamps: list[
         last = t_ns
 
 
+@LAWS
 @given(st.lists(st.integers(0, 200), max_size=60), OFFSETS_NS, DRIFTS_PPM)
 def test_one_quick_delivery_in_ten_seconds_bounds_the_error(
     jitters_ms: list[int], offset_ns: int, drift_ppm: int
@@ -98,6 +103,7 @@ def test_drift_does_not_add_up(drift_ppm: int) -> None:
     assert worst <= WINDOW_NS // 10_000
 
 
+@LAWS
 @given(st.integers(STEP_NS // MS + 1, 10**7), st.booleans(), jittery)
 def test_a_clock_that_is_set_is_survived_within_one_reading(
     step_ms: int, back: bool, jitters_ms: list[int]
@@ -114,6 +120,7 @@ def test_a_clock_that_is_set_is_survived_within_one_reading(
     assert clock.steps == 1
 
 
+@LAWS
 @given(st.integers(1, STEP_NS // MS))
 def test_a_small_step_forward_is_learnt_by_the_first_reading(step_ms: int) -> None:
     """Looks like a delivery that is quicker than all before: no step, and right at once."""
@@ -124,6 +131,7 @@ def test_a_small_step_forward_is_learnt_by_the_first_reading(step_ms: int) -> No
         assert clock.to_host(it.stamp, it.arrival) == it.truth + MS
 
 
+@LAWS
 @given(st.integers(6, STEP_NS // MS))
 def test_a_small_step_back_makes_a_stamp_fall_and_shows(step_ms: int) -> None:
     clock = ClockMap("sensor")
@@ -177,6 +185,7 @@ def test_a_backlog_that_lost_its_middle_is_no_clock_that_was_set() -> None:
     assert clock.steps == 0
 
 
+@LAWS
 @given(st.sampled_from([16, 32]), st.integers(0, 1 << 32), jittery)
 def test_a_counter_that_wraps_goes_on(bits: int, start_us: int, jitters_ms: list[int]) -> None:
     """16 bits of microseconds wrap every 65 ms: as long as deliveries vary by less than half."""

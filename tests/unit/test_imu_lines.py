@@ -5,13 +5,15 @@ from functools import reduce
 from operator import xor
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sources.imu.lines import LINE_BYTES, Damaged, Layout, Reading, Splitter
 
 PLAIN = Layout((0, 1, 2, 3, 4, 5))
 NMEA = Layout((2, 3, 4, 5, 6, 7), time=1, time_unit="us", prefix="$IMU", checksum=True)
+
+LAWS = settings(deadline=None)  # a busy machine is no error of the code
 
 
 def signed(body: str) -> bytes:
@@ -69,6 +71,7 @@ def test_damage_is_told_apart(layout: Layout, line: bytes, cause: str) -> None:
         layout.parse(line)
 
 
+@LAWS
 @given(st.binary(max_size=LINE_BYTES), st.sampled_from([PLAIN, NMEA]))
 def test_any_bytes_are_a_reading_or_damage(line: bytes, layout: Layout) -> None:
     try:
@@ -78,6 +81,7 @@ def test_any_bytes_are_a_reading_or_damage(line: bytes, layout: Layout) -> None:
     assert reading is None or len(reading.values) == 6
 
 
+@LAWS
 @given(st.integers(0, 200), st.integers(1, 255))
 def test_no_changed_byte_passes_the_checksum(at: int, change: int) -> None:
     line = bytearray(signed("IMU,7,1.25,2.25,3.25,4.25,5.25,6.25"))
@@ -92,6 +96,7 @@ def test_no_changed_byte_passes_the_checksum(at: int, change: int) -> None:
     assert at == 0
 
 
+@LAWS
 @given(st.lists(st.integers(0, 10**6), min_size=1, max_size=20), st.data())
 def test_lines_are_the_same_however_the_bytes_come(numbers: list[int], data: st.DataObject) -> None:
     text = b"tail of one\r\n" + b"".join(b"%d\r\n" % number for number in numbers)

@@ -3,12 +3,14 @@
 from random import Random
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sources.imu.merge import AccelAtGyro
 
 MS = 1_000_000
+
+LAWS = settings(deadline=None)  # a busy machine is no error of the code
 
 
 def at(t_ms: float) -> tuple[int, np.ndarray]:
@@ -16,6 +18,7 @@ def at(t_ms: float) -> tuple[int, np.ndarray]:
     return round(t_ms * MS), np.array([t_ms / 1000, 0, 9.8])
 
 
+@LAWS
 @given(st.integers(2, 9), st.integers(2, 9), st.randoms())
 def test_a_straight_line_stays_one_however_the_two_interleave(
     accel_ms: int, gyro_ms: int, random: Random
