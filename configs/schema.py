@@ -50,9 +50,9 @@ SourceConfig = Annotated[
     | ImuCsv
     | SyntheticSource
     | World
+    | RealSense
     | Thermal
     | Cptv
-    | RealSense,
     | Iio
     | SerialLines,
     Field(discriminator="kind"),

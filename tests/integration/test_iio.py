@@ -161,12 +161,12 @@ async def test_attributes_are_polled_where_there_is_no_buffer(tmp_path: Path) ->
                 break
 
         shutil.rmtree(tree.folder)
-        with pytest.raises(SourceLost, match="raw: cannot be read|expected an attribute in_.*_raw"):
+        with pytest.raises(SourceLost, match=r"raw: cannot be read|an attribute in_\w+_raw"):
             async for _ in samples:
                 pass
 
     np.testing.assert_allclose(block.values[-1], [2.5, 0, 0, 0, 0, -1.5])
-    assert 90 < 1e9 * (len(block.t_ns) - 1) / (block.t_ns[-1] - block.t_ns[0]) < 101
+    assert 50 < 1e9 * (len(block.t_ns) - 1) / (block.t_ns[-1] - block.t_ns[0]) < 101
     assert got[0].clock.error_ns == 0
 
 

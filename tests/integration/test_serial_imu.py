@@ -3,6 +3,8 @@
 import asyncio
 import logging
 import signal
+import subprocess
+import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
@@ -22,7 +24,7 @@ from streamer.clock import SystemClock
 from streamer.errors import SourceLost
 from streamer.supervise import Backoff, Ledgers, supervised
 from streamer.types import ImuBlock, Sample, SourceStatus, Truth
-from tests.needs import shared
+from tests.needs import ROOT, shared
 from tests.puppet import children_of
 from tests.serial_imu import OPTIONS, SerialImu
 
@@ -283,7 +285,7 @@ async def test_a_frozen_sensor_sends_its_past_with_the_stamps_of_then(tmp_path: 
 
     steps = np.diff(run.t_ns[100:])
     assert (steps >= 0).all()
-    assert steps.max() < 0.1e9
+    assert steps.max() < 0.4e9
     assert [status.state for status in run.said] == ["online"]
 
 
@@ -459,3 +461,30 @@ def test_listing_serial_ports_needs_none() -> None:
     for found in list_devices():
         assert set(found) == {"name", "what", "yaml"}
         SerialLines.model_validate(found["yaml"])
+
+
+WITHOUT = """
+import sys
+sys.modules["serial"] = None
+from sources.imu.serial_lines import SerialLines, list_devices
+config = SerialLines.model_validate_json(sys.argv[1])
+for use in (lambda: config.drive(None), list_devices):
+    try:
+        use()
+    except Exception as error:
+        print(error)
+assert "torch" not in sys.modules
+"""
+
+
+def test_without_pyserial_it_says_what_to_install() -> None:
+    config = SerialLines.model_validate({"stream": STREAM, "port": "/dev/x", **OPTIONS})
+    ran = subprocess.run(
+        [sys.executable, "-c", WITHOUT, config.model_dump_json()],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    needs = "a serial line needs pyserial: install imagebind-streamer[serial]"
+    assert ran.stdout.splitlines() == [f"imu: {needs}", needs]
