@@ -42,7 +42,9 @@ def address(url: str, user: str | None = None, password: str | None = None) -> A
         raise ValueError(f"expected an address {', '.join(f'{name}://' for name in SCHEMES)}")
     if user is not None:
         host = parts.netloc.rpartition("@")[2]
-        account = quote(user, safe="") + ("" if password is None else f":{quote(password, safe='')}")
+        account = quote(user, safe="") + (
+            "" if password is None else f":{quote(password, safe='')}"
+        )
         parts = parts._replace(netloc=f"{account}@{host}")
     said = parts.password or ""
     # Both as it is written in the address and as it was meant; a short one would mask half a text.

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from sources.camera.address import Address
 from sources.camera.frames import Grab
 from sources.camera.node import Node
+from sources.camera.refusal import http_refusal
 from streamer.clock import monotonic_ns
 from streamer.errors import SourceLost
 from streamer.types import NS_PER_S
@@ -105,8 +106,12 @@ def open_address(address: Address, open_s: float, read_s: float) -> Capture:
         video = cv2.VideoCapture(address.url, cv2.CAP_FFMPEG, options)
     if not video.isOpened():
         video.release()
-        late = monotonic_ns() - began_ns >= open_s * NS_PER_S
-        why = f"no answer for {open_s:g} s" if late else reason(address.without_secrets(said()))
+        if monotonic_ns() - began_ns >= open_s * NS_PER_S:
+            raise SourceLost(f"{address.shown}: no answer for {open_s:g} s")
+        why = reason(said())
+        if not why and address.url.lower().startswith("http"):
+            why = http_refusal(address.url, open_s)
+        why = address.without_secrets(why) or "cannot be opened, and nothing says why"
         raise SourceLost(f"{address.shown}: {why}")
     return Capture(video, address.shown, read_s)
 
@@ -119,7 +124,7 @@ def open_node(node: Node, wish: Wish, read_s: float) -> Capture:
         video = cv2.VideoCapture(str(node.path), cv2.CAP_V4L2)
     if not video.isOpened():
         video.release()
-        raise SourceLost(f"{name}: cannot be opened as a camera: {reason(said())}")
+        raise SourceLost(f"{name}: no camera that OpenCV can open: {reason(said())}".rstrip(": "))
     arrange(video, wish)
     return Capture(video, name, read_s)
 
@@ -156,13 +161,13 @@ def fourcc_text(code: float) -> str:
 
 
 def reason(said: str) -> str:
-    """The one line that tells why, of what a library wrote to stderr."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    """The one line that tells why, of what OpenCV wrote to stderr; "" if none does."""
+    lines = [line.strip() for line in said.splitlines()]
     # "[rtsp @ 0x55ba] method DESCRIBE failed: 401 (Unauthorized)" is FFmpeg, and knows best.
-    best = [line for line in lines if re.match(r"\[\w+ @ 0x", line)] or lines
-    if not best:
-        return "it gave no reason"
-    return re.sub(r"^\[[^\]]*\]\s*", "", best[-1])[:200]
+    best = [line for line in lines if re.match(r"\[\w+ @ 0x", line)] or [
+        line for line in lines if line and "backend is generally available" not in line
+    ]
+    return re.sub(r"^\[[^\]]*\]\s*", "", best[-1])[:200] if best else ""
 
 
 def _cv2() -> Any:

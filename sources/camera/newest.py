@@ -77,7 +77,7 @@ class Newest:
     def _read(self) -> None:
         try:
             self._read_until_stopped()
-        except Exception as error:  # noqa: BLE001 - whatever it is, `take` raises it
+        except Exception as error:
             with self._news:
                 self._error = error
                 self._news.notify()

@@ -1,14 +1,15 @@
 """Pictures of a GStreamer pipeline, run by `gst-launch-1.0` in a process of its own.
 
-OpenCV's packages are built without GStreamer, and a pipeline that crashes or hangs (nvarguscamerasrc
-does) must be ended without asking it. The pictures come through a pipe, raw and of a known size.
+OpenCV's packages are built without GStreamer, and a pipeline that crashes or hangs, as those of
+nvarguscamerasrc can, must be ended without asking it. The pictures come through a pipe, raw.
 """
 
-import ctypes
+import contextlib
 import fcntl
 import os
 import select
 import shlex
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 
 from sources.camera.address import masked
 from sources.camera.frames import Grab
+from sources.isolated.bound import bound
 from streamer.clock import monotonic_ns
 from streamer.errors import SourceLost
 
@@ -29,7 +31,6 @@ _PIPE_BYTES = 1 << 20
 _LOOK_MS = 100
 _END_S = 0.5
 _WORDS = 8192
-_PR_SET_PDEATHSIG = 1
 
 
 class Pipeline:
@@ -39,6 +40,8 @@ class Pipeline:
     order: Literal["RGB", "BGR"] = "RGB"
 
     def __init__(self, text: str, width: int, height: int, rate_hz: float | None) -> None:
+        if shutil.which(PROGRAM) is None:
+            raise SourceLost(f"a pipeline needs {PROGRAM}: install gstreamer1.0-tools, plugins too")
         self._height, self._width = height, width
         self.rate_hz = rate_hz or 0.0
         self.what = f"{PROGRAM}: {width}x{height}" + (f" at {rate_hz:g} fps" if rate_hz else "")
@@ -47,32 +50,27 @@ class Pipeline:
         self._began_ns = 0
         self._pipe, theirs = os.pipe()
         self._words = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close
-        try:
+        with contextlib.suppress(OSError):
+            # More than a user may have is refused: then it goes in smaller pieces.
             fcntl.fcntl(self._pipe, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
-        except OSError:
-            pass  # more than this user may have: it goes in smaller pieces
         try:
             self._process = subprocess.Popen(
-                [PROGRAM, "-q", *arguments(text, width, height, rate_hz, theirs)],
+                bound([PROGRAM, "-q", *arguments(text, width, height, rate_hz, theirs)]),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,  # not for pictures: it is where gst-launch talks
                 stderr=self._words,
                 pass_fds=(theirs,),
-                # The one other thread waits in a system call, and holds no lock.
-                preexec_fn=_die_with_parent,  # noqa: PLW1509
             )
-        except FileNotFoundError:
+        except OSError:
             os.close(self._pipe)
             self._words.close()
-            raise SourceLost(
-                f"a pipeline needs {PROGRAM}: install gstreamer1.0-tools and its plugins"
-            ) from None
+            raise
         finally:
             os.close(theirs)
 
     def grab(self) -> Grab | None:
         """Stamped when its first byte came."""
-        raw = memoryview(self._raw).cast("B")
+        raw = memoryview(self._raw.data).cast("B")
         while self._filled < len(raw):
             poll = select.poll()
             poll.register(self._pipe, select.POLLIN)
@@ -130,8 +128,3 @@ def complaint(said: str) -> str:
             if line and line.startswith(start):
                 return masked(line.partition(": ")[2] if start else line)[:200]
     return ""
-
-
-def _die_with_parent() -> None:
-    """A pipeline that hangs would keep the camera from whoever comes next."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -1,6 +1,7 @@
 """A camera: a device of V4L2, an RTSP or HTTP address, or a GStreamer pipeline."""
 
 import os
+import shlex
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -82,6 +83,11 @@ class Camera(BaseModel):
         asked = {name for names in takes.values() for name in names if getattr(self, name)}
         if surplus := ", ".join(sorted(asked - takes[given[0]])):
             raise ValueError(f"a {given[0]} takes no {surplus}")
+        if self.pipeline is not None:
+            try:
+                shlex.split(self.pipeline)
+            except ValueError as error:
+                raise ValueError(f"pipeline: {error}") from None
         if self.pipeline is not None and (self.width is None or self.height is None):
             raise ValueError("a pipeline needs width and height: raw pictures do not say them")
         if self.password_env is not None and self.user is None:
@@ -159,7 +165,9 @@ class Camera(BaseModel):
             raise SourceLost(f"expected a picture in colour, got {picture.dtype} {came}")
         height, width = reduced(picture.shape[0], picture.shape[1], self.max_height)
         if not 0 < height * width * 3 <= PICTURE_BYTES:
-            raise SourceLost(f"expected at most {PICTURE_BYTES >> 20} MiB a picture, got {width}x{height}")
+            raise SourceLost(
+                f"expected at most {PICTURE_BYTES >> 20} MiB a picture, got {width}x{height}"
+            )
         if room := port.room(self.stream, (height, width, 3), "uint8"):
             write(picture, order, room.array)
             port.picture(self.stream, room, taken.t_ns, taken.period_ns, clock=taken.clock)

@@ -4,14 +4,16 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from typing import Any
 
 import numpy as np
 import pytest
 
 from sources.camera.address import address
 from sources.camera.capture import open_address
+from sources.camera.frames import Frames
 from sources.camera.source import Camera
 from sources.isolated.slots import SLOTS
 from sources.isolated.watch import Patience
@@ -20,7 +22,7 @@ from streamer.errors import SourceLost
 from streamer.types import NS_PER_S, Sample
 from tests.attending import attending
 from tests.mosquitto import free_port
-from tests.rtsp_server import age_s, number, rtsp_server
+from tests.rtsp_server import RtspServer, age_s, number, rtsp_server
 
 RATE_HZ = 30
 NOTICED_HANG_S, NOTICED_KILL_S, BACK_S = 2.0, 1.0, 5.0
@@ -35,6 +37,12 @@ def picture(sample: Sample) -> np.ndarray:
     return sample.data
 
 
+@asynccontextmanager
+async def serving(**options: Any) -> AsyncGenerator[RtspServer]:
+    with ExitStack() as stack:
+        yield await asyncio.to_thread(stack.enter_context, rtsp_server(**options))
+
+
 @contextmanager
 def black_hole() -> Generator[int, None, None]:
     """The port of a listener that accepts, as the kernel does, and never says a word."""
@@ -42,9 +50,8 @@ def black_hole() -> Generator[int, None, None]:
         yield int(listener.getsockname()[1])
 
 
-@pytest.mark.parametrize("codec", ["h264", "jpeg"])
-async def test_pictures_come_small_in_rgb_and_stamped_when_they_were_taken(codec: str) -> None:
-    with rtsp_server(width=640, height=480, codec=codec) as camera:  # type: ignore[arg-type]
+async def test_pictures_come_small_in_rgb_and_stamped_when_they_were_taken() -> None:
+    async with serving(width=640, height=480) as camera:
         async with attending(front(camera.url, max_height=240)) as seen:
             await seen.until_more(60)
             taken = list(seen.samples)[-30:]
@@ -54,7 +61,8 @@ async def test_pictures_come_small_in_rgb_and_stamped_when_they_were_taken(codec
         assert picture(sample).shape == (240, 320, 3)
         assert picture(sample).dtype == np.uint8
         red, green, blue = picture(sample)[200, 160].tolist()
-        assert red > 200 > 60 > max(green, blue)
+        assert red > 200
+        assert max(green, blue) < 60
         assert sample.clock.domain == "rtp"
         # The number in the picture says when it was drawn.
         assert abs(age_s(picture(sample), RATE_HZ, t_ns)) < 0.25
@@ -62,7 +70,7 @@ async def test_pictures_come_small_in_rgb_and_stamped_when_they_were_taken(codec
 
 
 async def test_a_camera_that_freezes_is_noticed_and_is_back_when_it_thaws() -> None:
-    with rtsp_server() as camera:
+    async with serving() as camera:
         async with attending(front(camera.url)) as seen:
             await seen.until_more(10)
             frozen_ns = monotonic_ns()
@@ -82,7 +90,7 @@ async def test_a_camera_that_freezes_is_noticed_and_is_back_when_it_thaws() -> N
 
 
 async def test_a_camera_that_is_killed_is_noticed_and_is_back_on_the_same_port() -> None:
-    with rtsp_server() as camera:
+    async with serving() as camera:
         async with attending(front(camera.url)) as seen:
             await seen.until_more(10)
             killed_ns = monotonic_ns()
@@ -101,7 +109,7 @@ async def test_a_camera_that_is_killed_is_noticed_and_is_back_on_the_same_port()
 
 async def test_a_camera_that_repeats_one_picture_is_noticed_though_pictures_come() -> None:
     patience = Patience(repeat_s=1)
-    with rtsp_server(codec="jpeg") as camera:
+    async with serving(codec="jpeg") as camera:
         async with attending(front(camera.url, patience=patience)) as seen:
             await seen.until_more(10)
             camera.hold()
@@ -110,11 +118,11 @@ async def test_a_camera_that_repeats_one_picture_is_noticed_though_pictures_come
 
 
 async def test_after_a_pause_the_newest_picture_comes() -> None:
-    with rtsp_server() as camera:
+    async with serving() as camera:
         async with attending(front(camera.url)) as seen:
             await seen.until_more(30)
             seen.going.clear()
-            await asyncio.sleep(3)
+            await asyncio.sleep(2)
             before = seen.count
             seen.going.set()
             # Those that were in shared memory when the pause began, and no more of the past.
@@ -123,16 +131,16 @@ async def test_after_a_pause_the_newest_picture_comes() -> None:
             stamped = [age_s(picture(sample), RATE_HZ, t_ns) for t_ns, sample in seen.samples]
     assert seen.count >= before + SLOTS + 3
     assert ages[-1] < 0.5
-    assert sum(age > 1.5 for age in ages[-(SLOTS + 3) :]) <= SLOTS + 1
+    assert sum(age > 1 for age in ages[-(SLOTS + 3) :]) <= SLOTS + 1
     assert max(map(abs, stamped[-(SLOTS + 3) :])) < 0.5, "old or new, each has its own time"
     dropped = seen.ledgers.dropped("front")
-    assert dropped.get("overload", 0) > 2 * RATE_HZ, "what the pause cost is counted"
+    assert dropped.get("overload", 0) > RATE_HZ, "what the pause cost is counted"
 
 
 async def test_no_more_than_the_maximum_rate_and_the_rest_is_no_loss() -> None:
-    with rtsp_server() as camera:
+    async with serving() as camera:
         async with attending(front(camera.url, max_rate_hz=10)) as seen:
-            await seen.until_more(30)
+            await seen.until_more(20)
             numbers = [number(picture(sample)) for _, sample in seen.samples]
             duration_ns = seen.last.duration_ns
     steps = np.diff(numbers)
@@ -165,11 +173,12 @@ async def test_passwords_come_from_the_environment_and_are_never_shown(
     capfd: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    password = "s3cret/@:%"
-    monkeypatch.setenv("FRONT_PASSWORD", password)
+    awkward = "s3cret/@:%"
+    monkeypatch.setenv("FRONT_PASSWORD", awkward)
     account = {"user": "robot", "password_env": "FRONT_PASSWORD"}
+    unset = {"user": "robot", "password_env": "UNSET"}
     caplog.set_level(logging.DEBUG)
-    with rtsp_server(user="robot", password=password) as camera:
+    async with serving(user="robot", password=awkward) as camera:
         async with attending(front(camera.url, **account)) as seen:
             await seen.until_more(5)
             camera.stop()
@@ -178,8 +187,8 @@ async def test_passwords_come_from_the_environment_and_are_never_shown(
         with_account = camera.url.replace("://", "://robot:wr0ng@") + "?key=als0secret"
         async with attending(front(with_account)) as refused:
             wrong = await refused.until_state("offline")
-        async with attending(front(camera.url, user="robot", password_env="UNSET")) as unset:
-            missing = await unset.until_state("offline")
+        async with attending(front(camera.url, **unset)) as keyless:
+            missing = await keyless.until_state("offline")
     assert gone.why.startswith("front: rtsp://***@127.0.0.1:")
     assert wrong.why.startswith("front: rtsp://***@127.0.0.1:")
     assert wrong.why.endswith("?***: method DESCRIBE failed: 401 (Unauthorized)")
@@ -200,11 +209,15 @@ def test_a_read_that_hangs_ends_the_capture_at_its_time_out() -> None:
             camera.freeze()
             frozen_ns = monotonic_ns()
             with pytest.raises(SourceLost, match="no picture for 1 s"):
-                while True:
-                    frames.grab()
+                grab_for_ever(frames)
             assert monotonic_ns() - frozen_ns < 2.5 * NS_PER_S
         finally:
             frames.close()
+
+
+def grab_for_ever(frames: Frames) -> None:
+    while True:
+        frames.grab()
 
 
 def test_what_libraries_write_to_stderr_is_given_back_to_it_afterwards(
