@@ -12,7 +12,7 @@ SCHEMES = ("rtsp", "rtsps", "http", "https")
 
 # To the last @ there is: a password that should have been quoted may hold anything.
 _ACCOUNT = re.compile(r"(?<=://)\S*@")
-_QUERY = re.compile(r"(\w+://[^\s?]*)\?\S*")
+_QUERY = re.compile(r"(://[^\s?]*)\?\S*")
 
 
 @dataclass(frozen=True, slots=True)

@@ -189,7 +189,8 @@ def _stderr() -> Generator[Callable[[], str], None, None]:
             yield lambda: words.decode(errors="replace")
         finally:
             os.dup2(before, 2)
-            words = os.pread(kept, _WORDS, 0)
+            # Whole lines: the rest of one that was cut could no longer be masked.
+            words, _, _ = os.pread(kept, _WORDS, 0).rpartition(b"\n")
     finally:
         os.close(before)
         os.close(kept)

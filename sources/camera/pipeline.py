@@ -107,7 +107,9 @@ class Pipeline:
         if code < 0:
             return f"{PROGRAM} was ended by {signal.Signals(-code).name}"
         self._words.seek(0)
-        why = complaint(self._words.read(_WORDS).decode(errors="replace"))
+        # Whole lines: the rest of one that was cut could no longer be masked.
+        words, _, _ = self._words.read(_WORDS).rpartition(b"\n")
+        why = complaint(words.decode(errors="replace"))
         return f"{PROGRAM}: {why or 'the stream has ended'}"
 
 
