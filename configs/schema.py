@@ -16,6 +16,7 @@ from sinks.jsonl import JsonlSink
 from sinks.memory import MemorySink
 from sinks.mqtt.sink import MqttSink
 from sinks.wire.topics import check_level
+from sources.camera.source import Camera
 from sources.demo_clip import DemoClip
 from sources.imu.iio import Iio
 from sources.imu.serial_lines import SerialLines
@@ -55,6 +56,7 @@ SourceConfig = Annotated[
     | Cptv
     | Iio
     | SerialLines,
+    DemoClip | Media | Pictures | ImuCsv | SyntheticSource | World | Thermal | Cptv | Camera,
     Field(discriminator="kind"),
 ]
 EncoderConfig = Annotated[ImageBindEncoder | NoopEncoder, Field(discriminator="kind")]

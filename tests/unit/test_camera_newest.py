@@ -98,7 +98,7 @@ def test_what_is_more_than_the_maximum_rate_is_neither_decoded_nor_counted() -> 
     assert len(taken) == pytest.approx(10, abs=1)
     assert len(camera.decoded) == len(taken)
     assert sum(one.stale for one in taken) == 0
-    assert taken[-1].period_ns == pytest.approx(100 * MS, rel=0.02)
+    assert taken[-1].period_ns == pytest.approx(100 * MS, rel=0.1)
 
 
 def test_stamps_rise_though_the_clock_of_the_camera_goes_back() -> None:
