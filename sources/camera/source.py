@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sources.camera.address import Address, address
 from sources.camera.capture import Wish, open_address, open_node
 from sources.camera.frames import Frames
+from sources.camera.growth import Growth, own_bytes
 from sources.camera.newest import Newest, Taken
 from sources.camera.node import Node, find
 from sources.camera.pipeline import Pipeline
@@ -123,18 +124,21 @@ class Camera(BaseModel):
 
     def _drive(self, port: Port) -> None:
         node = None if self.device is None else find(self.device, self.root)
-        frames, stamps = self._open(node)
+        frames, stamps = self.frames(node)
         port.opened(frames.what)
+        growth = Growth()
         with Newest(frames, self.max_rate_hz, stamps) as newest:
             while True:
                 taken = newest.take(_LOOK_S)
+                growth.check(port.now_ns(), own_bytes)
                 # A camera that is gone can go on "delivering" its last picture (opencv#14044).
                 if node is not None and not node.present:
                     raise SourceLost(f"{node.path} {node.name}".rstrip() + " was unplugged")
                 if taken is not None:
                     self._hand_over(port, taken, frames.order)
 
-    def _open(self, node: Node | None) -> tuple[Frames, Stamps]:
+    def frames(self, node: Node | None) -> tuple[Frames, Stamps]:
+        """Open it, and say how its pictures are stamped. Raises `SourceLost`."""
         # The program looks at the age of the last picture; a time-out is for what it cannot see.
         read_s = self.patience.stall_s + 1
         if node is not None:

@@ -3,7 +3,6 @@
 The machines that build this have no V4L2: here a double stands where `cv2.VideoCapture` would.
 """
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -19,44 +18,7 @@ from sources.camera.node import Node
 from sources.camera.pipeline import arguments, complaint
 from sources.camera.source import Camera, reduced, write
 from streamer.errors import SourceLost
-
-
-class Device:
-    """A camera that does as it is asked, and keeps the order of asking."""
-
-    def __init__(self, **fails: bool) -> None:
-        self.values: dict[int, float] = {
-            cv2.CAP_PROP_FRAME_WIDTH: 640,
-            cv2.CAP_PROP_FRAME_HEIGHT: 480,
-            cv2.CAP_PROP_FPS: 30,
-            cv2.CAP_PROP_POS_MSEC: 1234.5,
-        }
-        self.asked: list[tuple[int, float]] = []
-        self.fails = fails
-        self.takes_s = 0.0
-
-    def set(self, propId: int, value: float) -> bool:  # noqa: N803
-        self.asked.append((propId, value))
-        self.values[propId] = value
-        return True
-
-    def get(self, propId: int) -> float:  # noqa: N803
-        return self.values.get(propId, 0.0)
-
-    def grab(self) -> bool:
-        time.sleep(self.takes_s)
-        return not self.fails.get("grab", False)
-
-    def retrieve(self) -> tuple[bool, Any]:
-        if self.fails.get("retrieve"):
-            return False, None
-        return True, np.zeros((480, 640, 3), np.uint8)
-
-    def isOpened(self) -> bool:  # noqa: N802
-        return True
-
-    def release(self) -> None:
-        pass
+from tests.plugged import Device
 
 
 def test_a_camera_is_asked_for_its_format_first_then_size_then_rate() -> None:
