@@ -28,8 +28,6 @@ class HttpCamera:
     going: threading.Event = field(default_factory=threading.Event)
     over: threading.Event = field(default_factory=threading.Event)
     port: int = 0
-    held: int | None = None
-    """The number of the picture that is sent over and over."""
     status: int = 200
     asked: list[str] = field(default_factory=list[str])
 
@@ -67,8 +65,7 @@ def http_camera(rate_hz: int = 20) -> Generator[HttpCamera, None, None]:
             try:
                 while camera.status == 200 and not camera.over.wait(1 / camera.rate_hz):
                     camera.going.wait(60)
-                    number = camera.number if camera.held is None else camera.held
-                    body = jpeg(number)
+                    body = jpeg(camera.number)
                     head = f"--picture\r\nContent-Type: image/jpeg\r\nContent-Length: {len(body)}"
                     self.wfile.write(head.encode() + b"\r\n\r\n" + body + b"\r\n")
             except OSError:

@@ -1,19 +1,16 @@
 """An HTTP camera (motion JPEG): its pace, its silence, its end, its refusals."""
 
-import socket
-
 import numpy as np
 import pytest
 
 from sources.camera.source import Camera
-from sources.isolated.watch import Patience
 from streamer.clock import monotonic_ns
 from streamer.types import NS_PER_S
 from tests.attending import attending
 from tests.mjpeg_server import http_camera
 from tests.rtsp_server import age_s
 
-RATE_HZ = 20
+RATE_HZ = 30
 
 
 def gate(url: str, **options: object) -> Camera:
@@ -24,7 +21,7 @@ async def test_pictures_come_at_the_pace_of_the_camera_and_not_at_a_guessed_one(
     # FFmpeg counts the pictures up at 25 Hz, whatever the camera does: its stamps would run away.
     with http_camera(RATE_HZ) as camera:
         async with attending(gate(camera.url)) as seen:
-            await seen.until_more(60)
+            await seen.until_more(40)
             taken = list(seen.samples)[-30:]
     for t_ns, sample in taken:
         assert isinstance(sample.data, np.ndarray)
@@ -54,15 +51,6 @@ async def test_silence_is_noticed_and_pictures_come_again_after_it() -> None:
             assert (seen.states[-1][0] - back_ns) / NS_PER_S < 5
 
 
-async def test_a_camera_that_repeats_one_picture_is_noticed() -> None:
-    with http_camera(RATE_HZ) as camera:
-        async with attending(gate(camera.url, patience=Patience(repeat_s=0.5))) as seen:
-            await seen.until_more(5)
-            camera.held = 0
-            status = await seen.until_state("stalled")
-    assert status.why == "gate: repeats one picture for 0.5 s"
-
-
 async def test_the_end_of_the_answer_is_a_loss_that_is_told_at_once() -> None:
     with http_camera(RATE_HZ) as camera:
         async with attending(gate(camera.url + "?user=me&pwd=topsecret")) as seen:
@@ -81,13 +69,3 @@ async def test_what_is_not_there_says_so() -> None:
         async with attending(gate(camera.url)) as seen:
             status = await seen.until_state("offline")
     assert status.why == f"gate: {camera.url}: HTTP status 404 Not Found"
-
-
-async def test_an_answer_that_never_comes_is_given_up() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as black_hole:
-        url = f"http://127.0.0.1:{black_hole.getsockname()[1]}/video"
-        async with attending(gate(url, patience=Patience(open_s=3))) as seen:
-            began_ns = monotonic_ns()
-            status = await seen.until_state("offline")
-            assert (monotonic_ns() - began_ns) / NS_PER_S < 4
-    assert status.why == f"gate: {url}: no answer for 1.5 s"

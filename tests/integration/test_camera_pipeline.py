@@ -42,8 +42,8 @@ async def test_a_live_pipeline_keeps_its_pace_and_its_colours_to_the_last_row() 
         width=319, rate_hz=30, max_height=None, patience=NEVER,
     )  # fmt: skip
     async with attending(red) as seen:
-        await seen.until_more(45)
-        taken = list(seen.samples)[-30:]
+        await seen.until_more(30)
+        taken = list(seen.samples)[-20:]
     for _, sample in taken:
         assert isinstance(sample.data, np.ndarray)
         assert sample.data.shape == (240, 319, 3)
@@ -87,7 +87,6 @@ async def test_a_pipeline_does_not_outlive_a_device_process_that_is_killed() -> 
         pipeline.suspend()
         device.kill()
         await eventually(lambda: not pipeline.is_running())
-        await seen.until_state("online")
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from streamer.errors import SourceLost
 from streamer.types import NS_PER_S, Sample
 from tests.attending import attending
 from tests.mosquitto import free_port
-from tests.rtsp_server import RtspServer, age_s, number, rtsp_server
+from tests.rtsp_server import RtspServer, age_s, rtsp_server
 
 RATE_HZ = 30
 NOTICED_HANG_S, NOTICED_KILL_S, BACK_S = 2.0, 1.0, 5.0
@@ -53,7 +53,7 @@ def black_hole() -> Generator[int, None, None]:
 async def test_pictures_come_small_in_rgb_and_stamped_when_they_were_taken() -> None:
     async with serving(width=640, height=480) as camera:
         async with attending(front(camera.url, max_height=240)) as seen:
-            await seen.until_more(60)
+            await seen.until_more(40)
             taken = list(seen.samples)[-30:]
     stamps = [t_ns for t_ns, _ in taken]
     assert stamps == sorted(set(stamps))
@@ -120,9 +120,9 @@ async def test_a_camera_that_repeats_one_picture_is_noticed_though_pictures_come
 async def test_after_a_pause_the_newest_picture_comes() -> None:
     async with serving() as camera:
         async with attending(front(camera.url)) as seen:
-            await seen.until_more(30)
+            await seen.until_more(15)
             seen.going.clear()
-            await asyncio.sleep(2)
+            await asyncio.sleep(1.5)
             before = seen.count
             seen.going.set()
             # Those that were in shared memory when the pause began, and no more of the past.
@@ -131,29 +131,10 @@ async def test_after_a_pause_the_newest_picture_comes() -> None:
             stamped = [age_s(picture(sample), RATE_HZ, t_ns) for t_ns, sample in seen.samples]
     assert seen.count >= before + SLOTS + 3
     assert ages[-1] < 0.5
-    assert sum(age > 1 for age in ages[-(SLOTS + 3) :]) <= SLOTS + 1
+    assert sum(age > 0.75 for age in ages[-(SLOTS + 3) :]) <= SLOTS + 1
     assert max(map(abs, stamped[-(SLOTS + 3) :])) < 0.5, "old or new, each has its own time"
     dropped = seen.ledgers.dropped("front")
-    assert dropped.get("overload", 0) > RATE_HZ, "what the pause cost is counted"
-
-
-async def test_no_more_than_the_maximum_rate_and_the_rest_is_no_loss() -> None:
-    async with serving() as camera:
-        async with attending(front(camera.url, max_rate_hz=10)) as seen:
-            await seen.until_more(20)
-            numbers = [number(picture(sample)) for _, sample in seen.samples]
-            duration_ns = seen.last.duration_ns
-    steps = np.diff(numbers)
-    assert np.mean(steps) == pytest.approx(3, abs=0.5)
-    assert duration_ns == pytest.approx(100e6, rel=0.2)
-    assert seen.ledgers.dropped("front").get("overload", 0) == 0
-
-
-async def test_a_black_hole_is_given_up() -> None:
-    with black_hole() as port:
-        async with attending(front(f"rtsp://127.0.0.1:{port}/x", patience=short())) as seen:
-            status = await seen.until_state("offline")
-    assert status.why == f"front: rtsp://127.0.0.1:{port}/x: no answer for 2 s"
+    assert dropped.get("overload", 0) > RATE_HZ // 2, "what the pause cost is counted"
 
 
 async def test_a_refused_connection_is_told_at_once() -> None:
@@ -162,10 +143,6 @@ async def test_a_refused_connection_is_told_at_once() -> None:
         status = await seen.until_state("offline")
     assert status.why.startswith(f"front: {url}: Connection to tcp://127.0.0.1:")
     assert status.why.endswith("failed: Connection refused")
-
-
-def short() -> Patience:
-    return Patience(open_s=4)
 
 
 async def test_passwords_come_from_the_environment_and_are_never_shown(
@@ -199,18 +176,28 @@ async def test_passwords_come_from_the_environment_and_are_never_shown(
         assert secret not in said
 
 
+@pytest.mark.parametrize("scheme", ["rtsp", "http"])
+def test_a_black_hole_is_given_up(scheme: str) -> None:
+    with black_hole() as port:
+        url = f"{scheme}://127.0.0.1:{port}/x"
+        began_ns = monotonic_ns()
+        with pytest.raises(SourceLost, match=f"^{url}: no answer for 0.5 s$"):
+            open_address(address(url), 0.5, 1)
+        assert monotonic_ns() - began_ns < 2 * NS_PER_S
+
+
 def test_a_read_that_hangs_ends_the_capture_at_its_time_out() -> None:
     # Left alone OpenCV reads on for three times as long, from the decoder's store, and says True.
     with rtsp_server() as camera:
-        frames = open_address(address(camera.url), 3, 1)
+        frames = open_address(address(camera.url), 10, 0.5)
         try:
             for _ in range(10):
                 frames.grab()
             camera.freeze()
             frozen_ns = monotonic_ns()
-            with pytest.raises(SourceLost, match="no picture for 1 s"):
+            with pytest.raises(SourceLost, match=r"no picture for 0\.5 s"):
                 grab_for_ever(frames)
-            assert monotonic_ns() - frozen_ns < 2.5 * NS_PER_S
+            assert monotonic_ns() - frozen_ns < 1.4 * NS_PER_S
         finally:
             frames.close()
 
