@@ -89,8 +89,11 @@ class Camera(BaseModel):
                 shlex.split(self.pipeline)
             except ValueError as error:
                 raise ValueError(f"pipeline: {error}") from None
-        if self.pipeline is not None and (self.width is None or self.height is None):
-            raise ValueError("a pipeline needs width and height: raw pictures do not say them")
+            if self.width is None or self.height is None:
+                raise ValueError("a pipeline needs width and height: raw pictures do not say them")
+            if self.width * self.height * 3 > PICTURE_BYTES:
+                most = PICTURE_BYTES >> 20
+                raise ValueError(f"expected pictures of at most {most} MiB from a pipeline")
         if self.password_env is not None and self.user is None:
             raise ValueError("password_env needs user")
         if self.url is not None:

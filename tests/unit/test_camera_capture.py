@@ -148,6 +148,7 @@ def test_pictures_are_written_in_rgb(size: tuple[int, int]) -> None:
         ({"device": 0, "user": "me"}, "a device takes no user"),
         ({"device": -1}, "device: expected 0 or more, got -1"),
         ({"pipeline": "videotestsrc"}, "a pipeline needs width and height"),
+        ({"pipeline": "a", "width": 16384, "height": 16384}, "at most 64 MiB from a pipeline"),
         ({"pipeline": "a 'b", "width": 64, "height": 48}, "pipeline: No closing quotation"),
     ],
 )
