@@ -51,12 +51,12 @@ SourceConfig = Annotated[
     | ImuCsv
     | SyntheticSource
     | World
+    | Camera
     | RealSense
     | Thermal
     | Cptv
     | Iio
     | SerialLines,
-    DemoClip | Media | Pictures | ImuCsv | SyntheticSource | World | Thermal | Cptv | Camera,
     Field(discriminator="kind"),
 ]
 EncoderConfig = Annotated[ImageBindEncoder | NoopEncoder, Field(discriminator="kind")]

@@ -29,7 +29,9 @@ from streamer.types import StreamInfo
 PICTURE_BYTES = 64 << 20
 """The most one picture may take; memory is used as far as pictures reach."""
 
-_ANSWER_S = 3.0
+_ANSWER = 0.3
+"""How much of `patience.open_s` an address has to answer; the rest is for the first picture."""
+
 _LOOK_S = 0.25
 
 _Pixels = Annotated[int, Field(ge=16, le=16384)]
@@ -149,7 +151,7 @@ class Camera(BaseModel):
             return open_node(node, wish, read_s), DriverClock()
         if self.url is not None:
             where = self._address(self.url)
-            frames = open_address(where, min(_ANSWER_S, self.patience.open_s / 2), read_s)
+            frames = open_address(where, _ANSWER * self.patience.open_s, read_s)
             return frames, RtpClock() if where.url.lower().startswith("rtsp") else Grabbed()
         return Pipeline(
             self.pipeline or "", self.width or 0, self.height or 0, self.rate_hz
