@@ -15,7 +15,7 @@ where it is. Everything is synchronous and takes some tenths of a second: `async
     start() stop() kill()     the server: started and ready; ended in order; SIGKILL
     freeze() thaw()           SIGSTOP and SIGCONT
     suspend() resume()        the source gives nothing, while the server is well
-    unload() load()           the source is unplugged, and plugged in again
+    unload() load()           the source is pulled out, and plugged in again
     tone(*hz) quiet()         one tone a channel of the sink, played by a process of its own
     add_device(name)          one more, ahead of `mic` in PortAudio's list: all indices shift
 """
@@ -42,6 +42,7 @@ AMPLITUDE = 0.5
 _PLUGIN = "libasound_module_pcm_pulse.so"
 # Without a long buffer of the player, the null sink renders little ahead of time.
 _LATENCY_MS = 50
+_STEREO = ("channels=2", "channel_map=front-left,front-right")
 
 
 class SoundRig:
@@ -68,10 +69,7 @@ class SoundRig:
 
     def start(self) -> None:
         """Return when the source is there. A tone that was playing goes on."""
-        modules = [
-            f"module-native-protocol-unix socket={self._socket} auth-anonymous=1",
-            f"module-null-sink sink_name=rig rate={RATE_HZ} channels=2",
-        ]
+        protocol = f"module-native-protocol-unix socket={self._socket} auth-anonymous=1"
         # One that was killed leaves its socket.
         self._socket.unlink(missing_ok=True)
         with (self._folder / "pulseaudio.log").open("ab") as log:
@@ -79,7 +77,7 @@ class SoundRig:
                 [
                     self._program, "-n", "--daemonize=no", "--exit-idle-time=-1", "--disable-shm",
                     "--use-pid-file=no", "--log-target=stderr",
-                    *(word for module in modules for word in ("--load", module)),
+                    "--load", protocol,
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -88,10 +86,7 @@ class SoundRig:
                 env=os.environ | self.environment | {"HOME": str(self._folder / "home")},
             )  # fmt: skip
         self._until(self._answers, "pulseaudio did not start")
-        for name in self._devices:
-            self.load(name)
-        if self._hz:
-            self.tone(*self._hz)
+        self.load()
 
     def stop(self) -> None:
         """Ended in order. Nothing that was started here is left."""
