@@ -1,7 +1,7 @@
 """A sound server of our own, whose microphone hears what another process plays. No hardware.
 
     with sound_rig() as rig:                      # the environment leads PortAudio to it meanwhile
-        rig.tone(440.0)                           # until the next tone or rig.quiet()
+        rig.tone(1000.0)                          # 440 Hz until then; rig.quiet() ends it
         source = Microphone(stream="mic", device="mic")
         ...
         rig.kill()                                # SIGKILL, as a crash would
@@ -56,7 +56,7 @@ class SoundRig:
         self._devices = ["mic"]
         self._server: subprocess.Popen[bytes] | None = None
         self._players: list[subprocess.Popen[bytes]] = []
-        self._hz: tuple[float, ...] = ()
+        self._hz: tuple[float, ...] = (440.0,)
         (folder / "home").mkdir()
         self.environment = {
             "XDG_RUNTIME_DIR": str(folder),
@@ -118,22 +118,26 @@ class SoundRig:
         self._say("suspend-source", "mic", "0")
 
     def unload(self) -> None:
-        """The source is gone, like a microphone that was pulled out. So are all others."""
-        self._say("unload-module", "module-remap-source")
+        """Pulled out: there is no source any more. (The server would move streams to another.)"""
+        self._silence()
+        self._say("unload-module", "module-null-sink")
 
-    def load(self, name: str = "mic") -> None:
-        self._say(
-            "load-module", "module-remap-source", f"source_name={name}", "master=rig.monitor",
-            "remix=no",
-        )  # fmt: skip
-        if name == "mic":
-            self._say("set-default-source", name)
+    def load(self) -> None:
+        """Plugged in again. A tone that was playing goes on."""
+        self._say("load-module", "module-null-sink", "sink_name=rig", f"rate={RATE_HZ}", *_STEREO)
+        for name in self._devices:
+            self._load_source(name)
+        if self._hz:
+            self.tone(*self._hz)
+        # A new null sink is silent for 2 s, having rendered them at once; this starts it anew.
+        self._say("suspend-sink", "rig", "1")
+        self._say("suspend-sink", "rig", "0")
 
     def add_device(self, name: str) -> None:
-        """Also after the next `start`."""
+        """There from now on."""
         self._devices.insert(0, name)
         self._write_devices()
-        self.load(name)
+        self._load_source(name)
 
     def tone(self, *hz: float) -> None:
         """Sines of `AMPLITUDE`, left and right; one number goes to both. Whole numbers of Hz."""
@@ -180,6 +184,10 @@ class SoundRig:
         for player in self._players:
             player.wait()
         self._players = []
+
+    def _load_source(self, name: str) -> None:
+        source = (f"source_name={name}", "master=rig.monitor", "remix=no")
+        self._say("load-module", "module-remap-source", *source, *_STEREO)
 
     def _write_devices(self) -> None:
         # `default` must be there: PortAudio 19.6 aborts without it.
