@@ -22,6 +22,7 @@ from sources.imu.iio import Iio
 from sources.imu.serial_lines import SerialLines
 from sources.imu_csv import ImuCsv
 from sources.media.source import Media
+from sources.microphone import Microphone
 from sources.pictures import Pictures
 from sources.realsense import RealSense
 from sources.synthetic import SyntheticSource
@@ -57,6 +58,7 @@ SourceConfig = Annotated[
     | Cptv
     | Iio
     | SerialLines,
+    DemoClip | Media | Pictures | ImuCsv | SyntheticSource | World | Microphone | Thermal | Cptv,
     Field(discriminator="kind"),
 ]
 EncoderConfig = Annotated[ImageBindEncoder | NoopEncoder, Field(discriminator="kind")]

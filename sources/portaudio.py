@@ -26,8 +26,6 @@ LATENCY_S = 0.1
 """What the device is asked to be able to hold: a process that waits for a core loses nothing."""
 
 CLOSE_S = 0.5
-# What a sound server sends at once when it was frozen fits; a process that hangs is not fed.
-_WAITING = 10 * BLOCKS_HZ
 # Plugins and sound servers say 32 and more: as many as one likes.
 _MOST_CHANNELS = 16
 _LOOK_S = 0.25
@@ -103,9 +101,20 @@ def lasting_name(device: Device, devices: Sequence[Device]) -> str:
 
 
 class Recorder:
-    """An open stream. `close` it, at the latest when its `next` has raised."""
+    """An open stream. `close` it, at the latest when its `next` has raised.
 
-    def __init__(self, sounddevice: Any, device: Device, channels: int, rate_hz: int) -> None:
+    `waiting` blocks are kept for `next`; those that find no room are an overflow.
+    """
+
+    def __init__(
+        self,
+        sounddevice: Any,
+        device: Device,
+        channels: int,
+        rate_hz: int,
+        waiting: int = 10 * BLOCKS_HZ,
+    ) -> None:
+        self._waiting = waiting
         self._blocks: SimpleQueue[Block | None] = SimpleQueue()
         self._missed = False
         self._name = device.name
@@ -154,7 +163,7 @@ class Recorder:
         """PortAudio's thread, which must not wait for anything."""
         arrival_ns = monotonic_ns()
         del frames
-        if self._blocks.qsize() >= _WAITING:
+        if self._blocks.qsize() >= self._waiting:
             self._missed = True
             return
         # Both are of one clock, though nobody says of which: on PulseAudio it is that of the wall.

@@ -134,7 +134,7 @@ class SoundRig:
         self._say("suspend-sink", "rig", "0")
 
     def add_device(self, name: str) -> None:
-        """There from now on."""
+        """There from now on. It hears what is right on both of its channels."""
         self._devices.insert(0, name)
         self._write_devices()
         self._load_source(name)
@@ -186,8 +186,9 @@ class SoundRig:
         self._players = []
 
     def _load_source(self, name: str) -> None:
-        source = (f"source_name={name}", "master=rig.monitor", "remix=no")
-        self._say("load-module", "module-remap-source", *source, *_STEREO)
+        heard = "front-left,front-right" if name == "mic" else "front-right,front-right"
+        source = (f"source_name={name}", "master=rig.monitor", f"master_channel_map={heard}")
+        self._say("load-module", "module-remap-source", *source, *_STEREO, "remix=no")
 
     def _write_devices(self) -> None:
         # `default` must be there: PortAudio 19.6 aborts without it.
