@@ -2,9 +2,8 @@
 
 import asyncio
 import json
-import subprocess
 import sys
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from itertools import pairwise
 from time import perf_counter
@@ -12,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import pytest_asyncio
 from numpy.typing import NDArray
 
 from sources.isolated.process import Isolated
@@ -32,10 +32,14 @@ PART = RATE_HZ // 2
 """So many are looked at: whole periods of every even frequency."""
 
 
-@pytest.fixture
-def rig() -> Iterator[SoundRig]:
-    with sound_rig() as running:
+@pytest_asyncio.fixture
+async def rig() -> AsyncIterator[SoundRig]:
+    context = sound_rig()
+    running = await asyncio.to_thread(context.__enter__)
+    try:
         yield running
+    finally:
+        await asyncio.to_thread(context.__exit__, None, None, None)
 
 
 def microphone(**more: Any) -> Microphone:
@@ -132,11 +136,11 @@ async def test_a_channel_or_the_mean_of_all(rig: SoundRig) -> None:
 
 async def test_the_same_name_is_the_same_device_under_another_number(rig: SoundRig) -> None:
     await asyncio.to_thread(rig.tone, 440.0, 1000.0)
-    before = await asyncio.to_thread(listed)
+    before = await listed()
     source = Microphone.model_validate(before[0]["yaml"] | {"channel": 1})
     assert before[0]["what"] == "up to 32 channels, 44100 Hz"
     await asyncio.to_thread(rig.add_device, "webcam")
-    after = await asyncio.to_thread(listed)
+    after = await listed()
     assert [found["name"] for found in before] == ["mic", "default"]
     assert [found["name"] for found in after] == ["webcam", "mic", "default"]
     assert amplitude(await part_of(source), 440.0) == pytest.approx(AMPLITUDE, rel=0.02)
@@ -145,13 +149,19 @@ async def test_the_same_name_is_the_same_device_under_another_number(rig: SoundR
     assert amplitude(other, 1000.0) == pytest.approx(AMPLITUDE, rel=0.02)
 
 
-def listed() -> list[dict[str, Any]]:
-    """In a process of its own, as everybody must."""
+async def listed() -> list[dict[str, Any]]:
     code = "import json, sources.microphone as m; print(json.dumps(m.list_devices()))"
-    said = subprocess.run(
-        [sys.executable, "-c", code], check=True, capture_output=True, timeout=DEADLINE_S
+    return json.loads(await python(code))
+
+
+async def python(code: str) -> str:
+    """What it prints, in a process of its own: nothing else may start PortAudio."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", code, stdout=asyncio.subprocess.PIPE
     )
-    return json.loads(said.stdout)
+    said, _ = await asyncio.wait_for(process.communicate(), DEADLINE_S)
+    assert process.returncode == 0
+    return said.decode()
 
 
 async def test_a_name_that_does_not_tell_says_what_there_is(rig: SoundRig) -> None:
@@ -251,7 +261,7 @@ async def condition_of(samples: Isolated) -> Condition:
     raise AssertionError("it ended by itself")
 
 
-def test_blocks_that_find_no_room_are_an_overflow(rig: SoundRig) -> None:
+async def test_blocks_that_find_no_room_are_an_overflow(rig: SoundRig) -> None:
     """A process that does not come round: the callback waits for nobody."""
     del rig
     code = """
@@ -263,10 +273,8 @@ time.sleep(1)
 print([recorder.next().overflow for _ in range(8)])
 recorder.close()
 """
-    said = subprocess.run(
-        [sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=DEADLINE_S
-    )
-    assert said.stdout.strip() == str([False] * 5 + [True, False, False])
+    said = await python(code)
+    assert said.strip() == str([False] * 5 + [True, False, False])
 
 
 class States:
