@@ -18,7 +18,6 @@ from streamer.protocols import Clock
 from streamer.types import StreamInfo
 
 RATE_HZ = 16000
-DOMAIN = "samples"
 # A child without pictures needs no memory for them, but there must be some.
 _NO_PICTURES = 1
 
@@ -66,7 +65,7 @@ class Microphone(BaseModel):
                 f"{device.name}: {channels} channels at {rate_hz} Hz, "
                 f"latency {recorder.latency_s * 1e3:.0f} ms"
             )
-            clock = SoundClock(rate_hz, DOMAIN)
+            clock = SoundClock(device.name, rate_hz)
             resampled = Resampled(rate_hz, RATE_HZ)
             while True:
                 for piece in clock.push(recorder.next()):

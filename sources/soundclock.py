@@ -35,6 +35,9 @@ TRUST_NS, AGREE_NS = NS_PER_S // 5, 30_000_000
 AHEAD_NS = NS_PER_S // 2
 """Stamps that are so far ahead of what arrives come from a device of another rate."""
 
+DOMAIN = "samples"
+"""The clock on quality cards."""
+
 _WINDOW_NS = 5 * NS_PER_S
 # Sound is kept for this long at the most, whatever the clocks say.
 _MOST_S = 10
@@ -76,10 +79,11 @@ class SoundClock:
     blocks arrive late and nothing catches up (`gap`: a source that was suspended). What is missing
     is the time between the stretches, in blocks, at least one. It never starts before the one
     before has ended. Its first quarter of a second is kept until its start is known.
+    `name` is for errors.
     """
 
-    def __init__(self, rate_hz: int, domain: str) -> None:
-        self._rate_hz, self._domain = rate_hz, domain
+    def __init__(self, name: str, rate_hz: int) -> None:
+        self._name, self._rate_hz = name, rate_hz
         self._held: list[Block] = []
         self._broken = True
         self._overflow = False
@@ -110,10 +114,10 @@ class SoundClock:
     def card(self) -> ClockCard:
         """The clock, when its sample 0 was, and how far the arrivals and claims are from that."""
         if self._origin_ns is None:
-            return ClockCard(self._domain, HOLD_NS)
+            return ClockCard(DOMAIN, HOLD_NS)
         origin_ns = self._origin_ns
         error_ns = max(abs(self._target_ns() - origin_ns), abs(self._least[0][1] - origin_ns))
-        return ClockCard(self._domain, error_ns, origin_ns)
+        return ClockCard(DOMAIN, error_ns, origin_ns)
 
     def _late_ns(self, held_frames: int, block: Block) -> int:
         start_ns = block.arrival_ns - self._ns(self._frames + held_frames)
@@ -177,7 +181,7 @@ class SoundClock:
         error_ns = self._target_ns() - origin_ns
         if error_ns < -AHEAD_NS:
             raise SourceLost(
-                f"expected {self._rate_hz} samples a second, got more: "
+                f"{self._name}: expected {self._rate_hz} samples a second, got more: "
                 f"{-error_ns / NS_PER_S:.1f} s too many"
             )
         most_ns = self._ns(frames) * SLEW // 1_000_000

@@ -234,8 +234,8 @@ def sound_rig() -> Generator[SoundRig]:
         rig = SoundRig(Path(short))
         for name, value in rig.environment.items():
             patch.setenv(name, value)
-        rig.start()
         try:
+            rig.start()
             yield rig
         finally:
             rig.stop()

@@ -1,7 +1,12 @@
 """Which microphone is meant by a name."""
 
+import subprocess
+import sys
+
+import numpy as np
 import pytest
 
+from sources.microphone import mixed
 from sources.portaudio import Device, lasting_name, named
 from streamer.errors import SourceLost
 
@@ -61,3 +66,32 @@ def test_as_many_channels_as_a_card_has_but_not_as_a_plugin_says(
 def test_a_channel_that_is_not_there_is_an_error() -> None:
     with pytest.raises(SourceLost, match="mic has 2 channels, got channel 3"):
         Device(0, "mic", 2, 48000).channels_for(3)
+
+
+def test_the_library_is_imported_by_who_drives_it_and_missed_in_words() -> None:
+    code = """
+import sys
+from sources.microphone import Microphone, list_devices
+from streamer.errors import SourceLost
+Microphone(stream="mic", device="mic")
+print(*sorted({"sounddevice", "torch"} & set(sys.modules)))
+sys.modules["sounddevice"] = None  # as if it were not installed
+try:
+    list_devices()
+except SourceLost as error:
+    print(error)
+"""
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout.splitlines() == [
+        "",
+        "a microphone needs sounddevice: install imagebind-streamer[microphone]",
+    ]
+
+
+def test_channels_are_chosen_or_averaged_and_amplified() -> None:
+    two = np.array([[0.5, -0.25], [1.0, 0.0]], np.float32)
+    np.testing.assert_array_equal(mixed(two, None, 0.0), [0.125, 0.5])
+    np.testing.assert_array_equal(mixed(two, 1, 0.0), [0.5, 1.0])
+    # Beyond 1: nothing is cut.
+    np.testing.assert_allclose(mixed(two, 2, 20.0), [-2.5, 0.0])
+    assert mixed(two, 1, 3.0).dtype == np.float32

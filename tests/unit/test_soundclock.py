@@ -40,7 +40,7 @@ def due_ns(number: int, *, missing_ns: int = 0, ppm: float = 0.0) -> int:
 
 
 def played(blocks: Iterable[Block], clock: SoundClock | None = None) -> list[Piece]:
-    clock = clock or SoundClock(RATE_HZ, "samples")
+    clock = clock or SoundClock("mic", RATE_HZ)
     return [piece for item in blocks for piece in clock.push(item)]
 
 
@@ -81,7 +81,7 @@ def test_stamps_go_by_the_samples_alone_while_deliveries_jitter(late_ns: list[in
 @pytest.mark.parametrize("ppm", [-200.0, 0.0, 30.0, 200.0])
 def test_a_crystal_that_is_off_is_followed_without_a_jump(ppm: float, seed: int) -> None:
     late_ns = np.random.default_rng(seed).integers(0, 20 * MS, 25 * 300)
-    clock = SoundClock(RATE_HZ, "samples")
+    clock = SoundClock("mic", RATE_HZ)
     pieces = played((block(n, due_ns(n, ppm=ppm) + int(x)) for n, x in enumerate(late_ns)), clock)
     follow_each_other(pieces)
     assert sum(piece.begins for piece in pieces) == 1
@@ -142,7 +142,7 @@ def test_what_was_only_held_up_is_no_gap(held: int) -> None:
 
 def test_nothing_is_said_before_the_start_is_known() -> None:
     """The first deliveries of a stream come in bursts: the first of all is the latest."""
-    clock = SoundClock(RATE_HZ, "samples")
+    clock = SoundClock("mic", RATE_HZ)
     burst = [block(n, due_ns(5)) for n in range(6)]
     assert played(burst, clock) == []
     assert clock.card.error_ns == HOLD_NS
@@ -165,7 +165,7 @@ def test_claims_that_cannot_be_are_passed_over(delay_ns: int) -> None:
 def test_the_lies_of_a_sound_server_that_starts_move_nothing() -> None:
     """Seen with PulseAudio: 600 ms for a while, then less by 40 ms with every 40 ms."""
     claims = [max(60, 600 - 40 * max(0, n - 10)) * MS for n in range(60)]
-    clock = SoundClock(RATE_HZ, "samples")
+    clock = SoundClock("mic", RATE_HZ)
     pieces = played((block(n, due_ns(n), claim) for n, claim in enumerate(claims)), clock)
     follow_each_other(pieces)
     assert all(abs(piece.origin_ns - START_NS) <= TOLERANCE_NS for piece in pieces)
@@ -178,7 +178,7 @@ def test_claims_that_agree_are_believed() -> None:
 
 
 def test_a_device_of_twice_the_rate_is_found_out() -> None:
-    with pytest.raises(SourceLost, match="expected 48000 samples a second, got more"):
+    with pytest.raises(SourceLost, match="mic: expected 48000 samples a second, got more"):
         played(block(n, START_NS + (n + 1) * LENGTH_NS // 2) for n in range(200))
 
 
