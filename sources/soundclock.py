@@ -99,7 +99,8 @@ class SoundClock:
         pieces: list[Piece] = []
         if block.overflow:
             if self._held:
-                pieces.append(self._begin())
+                # Late, but nobody said that they do not follow on those before.
+                pieces.append(self._begin() if self._broken else self._go_on())
             self._broken = self._overflow = True
         self._held.append(block)
         held_ns = block.arrival_ns - self._held[0].arrival_ns
