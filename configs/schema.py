@@ -53,12 +53,12 @@ SourceConfig = Annotated[
     | SyntheticSource
     | World
     | Camera
+    | Microphone
     | RealSense
     | Thermal
     | Cptv
     | Iio
     | SerialLines,
-    DemoClip | Media | Pictures | ImuCsv | SyntheticSource | World | Microphone | Thermal | Cptv,
     Field(discriminator="kind"),
 ]
 EncoderConfig = Annotated[ImageBindEncoder | NoopEncoder, Field(discriminator="kind")]
