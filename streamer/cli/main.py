@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from streamer.cli.calibrate import calibrate
-from streamer.cli.check import check
+from streamer.cli.check.command import check
 from streamer.cli.demo import demo
 from streamer.cli.doctor.command import doctor
 from streamer.cli.embed import embed

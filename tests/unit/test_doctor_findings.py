@@ -14,6 +14,7 @@ from encoders.imagebind.device import GpuMemory, Placement, Precision
 from encoders.imagebind.product import Product
 from sinks.mqtt.roundtrip import RoundTrip
 from sinks.mqtt.sink import MqttSink
+from streamer.cli.check.look import Look
 from streamer.cli.doctor import (
     broker,
     device,
@@ -27,7 +28,6 @@ from streamer.cli.doctor import (
 )
 from streamer.cli.doctor.finding import State, milliseconds, size
 from streamer.cli.doctor.room import available
-from streamer.cli.look import Look
 from streamer.types import NS_PER_S, Sample
 
 GB = 10**9

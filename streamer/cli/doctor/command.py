@@ -15,6 +15,7 @@ from rich.markup import escape
 from configs.load import load
 from configs.schema import RunConfig
 from sinks.mqtt.sink import MqttSink
+from streamer.cli.check.look import Look
 from streamer.cli.doctor import sensors
 from streamer.cli.doctor import weights as model
 from streamer.cli.doctor.broker import broker
@@ -27,7 +28,6 @@ from streamer.cli.doctor.processor import processor
 from streamer.cli.doctor.rounds import Rounds
 from streamer.cli.doctor.versions import versions
 from streamer.cli.doctor.wallclock import wallclock
-from streamer.cli.look import Look
 from streamer.cli.output import Json, Overrides, console, emit, one_line_errors, say_logs
 
 COLOURS: dict[State, str] = {"pass": "green", "warn": "bold yellow", "fail": "bold red"}

@@ -11,10 +11,10 @@ from encoders.imagebind.device import GpuMemory, Placement, gpu_memory
 from encoders.imagebind.runtime import ImageBindEncoder
 from encoders.zeroshot import PROMPTS_AT_ONCE
 from sinks.mqtt.sink import MqttSink
+from streamer.cli.check.look import Look
 from streamer.cli.doctor.finding import Finding, size
 from streamer.cli.doctor.room import available
 from streamer.cli.doctor.towers import sizes_of, towers_of
-from streamer.cli.look import Look
 from streamer.feeds import BATCH_TICKS
 from streamer.types import NS_PER_S
 

@@ -1,7 +1,7 @@
 """Whether each source opens and gives something."""
 
+from streamer.cli.check.look import Look, look_at
 from streamer.cli.doctor.finding import Finding
-from streamer.cli.look import Look, look_at
 from streamer.protocols import Source
 
 SECONDS, LIMIT_S = 2.0, 8.0

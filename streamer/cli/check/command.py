@@ -10,7 +10,7 @@ from rich.table import Table
 from configs.load import load
 from configs.schema import RunConfig
 from sinks.mqtt.sink import MqttSink
-from streamer.cli.look import Look, look_at
+from streamer.cli.check.look import Look, look_at
 from streamer.cli.output import Json, Overrides, console, emit, one_line_errors, say_logs
 from streamer.cli.session import preflight
 from streamer.protocols import Source

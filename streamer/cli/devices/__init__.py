@@ -1,0 +1,1 @@
+"""`streamer devices`: what is plugged in, and the lines that configure it."""

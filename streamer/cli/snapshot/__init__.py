@@ -1,0 +1,1 @@
+"""`streamer snapshot`: one picture a sensor, for a person to look at."""
