@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import typer
+from rich.box import SIMPLE_HEAD
+from rich.markup import escape
 from rich.table import Table
 
 from configs.load import load
@@ -20,13 +22,15 @@ def check(
     config: Annotated[str, typer.Argument(help="A YAML file, or demo, media, robot.")],
     seconds: Annotated[
         float, typer.Option(min=0.1, max=60, help="How long to look at each source.")
-    ] = 2.0,
+    ] = 3.0,
     overrides: Overrides = None,
     as_json: Json = False,
 ) -> None:
-    """Validate a configuration, open its sources for a moment, and say what would be published.
+    """Validate a configuration, watch its sources for a moment, and say what would be published.
 
-    Nothing is encoded and nothing published. Rates are those of the time stamps.
+    All sources are open side by side, as in a run. Nothing is encoded and nothing published. Rates
+    are those of the time stamps; jitter is how unevenly they are spaced, age how long after it was
+    taken a sample came (half of them, 99 of 100). Ends with status 1 if a stream is not ok.
     """
     say_logs()
     with one_line_errors("check", as_json=as_json):
@@ -35,6 +39,10 @@ def check(
         seen = asyncio.run(_look_at_all(settings.sources, seconds))
     topics = _topics(settings)
     console.print(_table(seen))
+    for look in seen:
+        if look.verdict != "ok":
+            said = f"[bold red]{escape(look.stream)}[/]: {escape(look.verdict)}"
+            console.print(said, soft_wrap=True)
     ok = all(look.verdict == "ok" for look in seen)
     for topic in topics if ok else ():
         console.print(f"would publish [bold]{topic}[/]")
@@ -51,16 +59,22 @@ async def _look_at_all(sources: Sequence[Source], seconds: float) -> list[Look]:
 
 
 def _table(looks: Sequence[Look]) -> Table:
-    table = Table("stream", "modality", "rate", "coverage", "what", "verdict")
+    table = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
+    for name in ("stream", "", "Hz", "jitter ms", "age ms", "cover", "drops"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("what")
     for look in looks:
-        report = look.report()
+        report, ages_ms = look.report(), look.timing.ages_ms
+        jitter_ms = look.timing.jitter_ms
         table.add_row(
-            look.stream,
-            look.modality,
-            f"{report['rate_hz']:g} Hz",
+            escape(look.stream),
+            "[green]ok[/]" if look.verdict == "ok" else "[bold red]bad[/]",
+            f"{report['rate_hz']:g}",
+            "-" if jitter_ms is None else f"{jitter_ms:.3g}",
+            "-" if ages_ms is None else f"{ages_ms[0]:.3g} / {ages_ms[1]:.3g}",
             f"{report['coverage']:.0%}",
-            look.what,
-            look.verdict,
+            "\n".join(f"{count} {cause}" for cause, count in look.dropped.items()) or "-",
+            look.what or look.modality,
         )
     return table
 

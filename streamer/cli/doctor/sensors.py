@@ -24,7 +24,9 @@ async def sensor(field: str, source: Source, looks: list[Look]) -> list[Finding]
 
 def judge(look: Look, what_to_do: str) -> Finding:
     name = f"sensor {look.stream}"
-    if look.verdict != "ok":
-        return Finding(name, "fail", look.verdict, what_to_do)
+    if look.fault:
+        return Finding(name, "fail", look.fault, what_to_do)
+    if look.concern:
+        return Finding(name, "warn", look.concern, "`streamer check` shows more")
     rate = f"{look.rate_hz:.0f}" if look.rate_hz >= 100 else f"{look.rate_hz:.3g}"
     return Finding(name, "pass", f"{rate} a second; {look.what}")
