@@ -7,6 +7,7 @@ import typer
 from streamer.cli.calibrate import calibrate
 from streamer.cli.check.command import check
 from streamer.cli.demo import demo
+from streamer.cli.devices.command import devices
 from streamer.cli.doctor.command import doctor
 from streamer.cli.embed import embed
 from streamer.cli.eval import evaluate
@@ -43,7 +44,7 @@ def main(
     """
 
 
-for verb in (demo, run, check, doctor, prepare, embed, search, calibrate, listen, train):
+for verb in (demo, run, devices, check, doctor, prepare, embed, search, calibrate, listen, train):
     app.command()(verb)
 app.command("eval")(evaluate)
 app.add_typer(weights, name="weights")
