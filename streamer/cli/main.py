@@ -15,6 +15,7 @@ from streamer.cli.listen import listen
 from streamer.cli.prepare import prepare
 from streamer.cli.run import run
 from streamer.cli.search import search
+from streamer.cli.snapshot.command import snapshot
 from streamer.cli.train import train
 from streamer.cli.weights import app as weights
 from streamer.version import __version__
@@ -44,7 +45,20 @@ def main(
     """
 
 
-for verb in (demo, run, devices, check, doctor, prepare, embed, search, calibrate, listen, train):
+for verb in (
+    demo,
+    run,
+    devices,
+    check,
+    snapshot,
+    doctor,
+    prepare,
+    embed,
+    search,
+    calibrate,
+    listen,
+    train,
+):
     app.command()(verb)
 app.command("eval")(evaluate)
 app.add_typer(weights, name="weights")
