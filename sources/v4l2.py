@@ -53,8 +53,7 @@ def list_devices(root: Path = SYSTEM) -> list[dict[str, object]]:
         if not os.access(root / node.path[1:], os.R_OK | os.W_OK):
             said.append("this user may not open it: add it to the group video")
         stable = links.get(node.path, node.path)
-        stream = f"camera{node.number}"
-        yaml = f"- kind: camera\n  stream: {stream}\n  device: {stable}\n"
+        yaml = {"kind": "camera", "stream": "camera", "device": stable}
         found.append({"name": node.name, "what": "; ".join(said), "yaml": yaml})
     return found
 

@@ -13,8 +13,12 @@ HANG_S = 3600
 
 def good() -> list[dict[str, object]]:
     return [
-        {"name": "Loud 1", "what": "2 channels", "yaml": "- kind: microphone\n  stream: mic\n"},
-        {"name": "Loud 2", "what": "", "yaml": "kind: microphone\nstream: mic2\n"},
+        {
+            "name": "Loud 1",
+            "what": "2 channels",
+            "yaml": {"kind": "microphone", "stream": "mic", "device": "Loud: 1"},
+        },
+        {"name": "Loud 2", "what": "", "yaml": {"kind": "microphone", "stream": "mic"}},
     ]
 
 
@@ -81,4 +85,4 @@ def nonsense() -> list[dict[str, object]]:
 
 
 def flood() -> list[dict[str, object]]:
-    return [{"name": "x" * 100, "yaml": "y" * 3000} for _ in range(10_000)]
+    return [{"name": "x" * 100, "yaml": {"device": "y" * 3000}} for _ in range(10_000)]

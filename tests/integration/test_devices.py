@@ -25,7 +25,7 @@ async def test_what_is_found_comes_with_its_lines(lister: str) -> None:
     assert [device.name for device in found.devices] == ["Loud 1", "Loud 2"]
     assert yaml.safe_load(page([found])) == {
         "sources": [
-            {"kind": "microphone", "stream": "mic"},
+            {"kind": "microphone", "stream": "mic", "device": "Loud: 1"},
             {"kind": "microphone", "stream": "mic2"},
         ]
     }
@@ -70,10 +70,12 @@ async def test_one_that_hangs_is_ended_with_what_it_started_while_others_answer(
 
 
 def test_names_of_devices_cannot_command_a_terminal_or_break_the_page() -> None:
-    bad = Device(name="x\n- kind: evil\x1b[2J", what="a\rb", yaml="kind: camera\nstream: \x1bc")
+    bad = Device(
+        name="x\n- kind: evil\x1b[2J", what="a\rb", yaml={"kind": "camera", "stream": "\x1bc"}
+    )
     text = page([Found(of("good"), "asked", [bad])])
     assert "\x1b" not in text
-    assert yaml.safe_load(text)["sources"] == [{"kind": "camera", "stream": "c"}]
+    assert yaml.safe_load(text)["sources"] == [{"kind": "camera", "stream": "\x1bc"}]
 
 
 def test_the_command_names_every_kind_and_its_output_is_yaml() -> None:

@@ -8,7 +8,7 @@ import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -24,13 +24,13 @@ State: TypeAlias = Literal["asked", "missing", "failed"]
 
 
 class Device(BaseModel):
-    """Something that is plugged in, and the lines of a configuration for it."""
+    """Something that is plugged in, and the entry of `sources` for it."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     name: str = Field(max_length=1000)
     what: str = Field(default="", max_length=2000)
-    yaml: str = Field(max_length=4000)
+    yaml: dict[str, Any] = Field(max_length=100)
 
 
 class _Answer(BaseModel):

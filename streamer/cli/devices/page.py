@@ -1,6 +1,9 @@
 """What was found as a page of YAML, to read and to paste. Pure."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
+
+import yaml
 
 from streamer.cli.devices.ask import Device, Found
 
@@ -10,10 +13,11 @@ def page(found: Sequence[Found]) -> str:
     lines: list[str] = []
     if any(each.devices for each in found):
         lines.append("sources:")
+    streams = Counter[str]()
     for each in found:
-        lines += [f"# {each.kind.name}: {_summary(each)}"]
+        lines.append(f"# {each.kind.name}: {_summary(each)}")
         for device in each.devices:
-            lines += _entry(device)
+            lines += _entry(device, streams)
     return "\n".join(lines) + "\n"
 
 
@@ -25,14 +29,16 @@ def _summary(found: Found) -> str:
     return f"{len(found.devices)} found" if found.devices else "none found"
 
 
-def _entry(device: Device) -> Iterator[str]:
+def _entry(device: Device, streams: Counter[str]) -> Iterator[str]:
     what = f": {_line(device.what)}" if device.what else ""
     yield f"  # {_line(device.name)}{what}"
-    text = [line for line in device.yaml.splitlines() if line.strip()]
-    item = bool(text) and text[0].startswith("-")
-    for number, line in enumerate(text):
-        lead = "" if item else ("  " if number else "- ")
-        yield f"  {lead}{_line(line)}"
+    source = dict(device.yaml)
+    if isinstance(name := source.get("stream"), str):
+        # Two of a kind propose one name, which only one stream may have.
+        streams[name] += 1
+        source["stream"] = name if streams[name] == 1 else f"{name}{streams[name]}"
+    text = yaml.safe_dump([source], sort_keys=False, default_flow_style=None, width=120)
+    yield from (f"  {line}" for line in text.splitlines())
 
 
 def _line(text: str) -> str:
