@@ -146,7 +146,9 @@ def test_a_typo_is_one_line_and_status_2(command: str) -> None:
     assert result.err == "error: sinks.0.mqtt.prot: Extra inputs are not permitted\n"
 
 
-@pytest.mark.parametrize("command", ["", "demo", "run", "check", "embed", "search", "listen"])
+@pytest.mark.parametrize(
+    "command", ["", "demo", "run", "devices", "check", "snapshot", "embed", "search", "listen"]
+)
 def test_help_teaches(command: str) -> None:
     result = streamer(*[command] if command else [], "--help")
     assert result.code == 0

@@ -5,13 +5,21 @@ from time import perf_counter
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
 from streamer.cli.devices.ask import Device, Found, ask
 from streamer.cli.devices.kinds import KINDS, Kind
 from streamer.cli.devices.page import page
-from tests.e2e.command import streamer
+from streamer.cli.main import app
+from tests.e2e.command import Result
 
 LIMIT_S = 60.0
+
+
+def streamer(*arguments: str) -> Result:
+    """The command in this process: to start one takes seconds."""
+    done = CliRunner().invoke(app, arguments)
+    return Result(done.exit_code, done.stdout, done.stderr)
 
 
 def of(lister: str, needs: str | None = None) -> Kind:

@@ -31,19 +31,31 @@ GRAVITY = 9.80665
 
 def motion(block: ImuBlock) -> Drawn:
     """Readings with their own stamps: m/s^2 with gravity, then rad/s."""
+    finite = np.isfinite(block.values).all(axis=1)
+    if not finite.any():
+        return Drawn(blank(WIDTH, _HEIGHT), (Note("no reading is a number", bad=True),))
+    lost = (
+        (Note(f"{(~finite).sum()} readings are no numbers", bad=True),) if not finite.all() else ()
+    )
+    block = ImuBlock(block.t_ns[finite], block.values[finite])
     seconds = (block.t_ns - block.t_ns[0]) / 1e9
     values = block.values.astype(np.float64)
-    body = blank(WIDTH, _TOPS[1] + _HEIGHT + _BELOW)
-    for top, unit, three in (
-        (_TOPS[0], "m/s^2", values[:, :3]),
-        (_TOPS[1], "rad/s", values[:, 3:]),
-    ):
-        axes = Axes(
-            _LEFT, top, _ACROSS, _HEIGHT, (0, max(float(seconds[-1]), 1e-3)), _edges(three, unit)
-        )
-        _panel(body, axes, unit, seconds, three)
-    rule_x(body, axes, "seconds")
-    return Drawn(body, _notes(block, values))
+    pushed, turned = panels(seconds, values)
+    body = blank(WIDTH, turned.bottom + _BELOW)
+    _panel(body, pushed, "m/s^2", seconds, values[:, :3])
+    _panel(body, turned, "rad/s", seconds, values[:, 3:])
+    rule_x(body, turned, "seconds")
+    return Drawn(body, (*_notes(block, values), *lost))
+
+
+def panels(seconds: NDArray[np.float64], values: NDArray[np.float64]) -> tuple[Axes, Axes]:
+    """Where acceleration and rate of turn (n, 6) are drawn."""
+    across = (0.0, max(float(seconds.max()), 1e-3))
+    pushed, turned = _edges(values[:, :3], 2.0), _edges(values[:, 3:], 0.2)
+    return (
+        Axes(_LEFT, _TOPS[0], _ACROSS, _HEIGHT, across, pushed),
+        Axes(_LEFT, _TOPS[1], _ACROSS, _HEIGHT, across, turned),
+    )
 
 
 def _panel(
@@ -63,9 +75,8 @@ def _panel(
     box(body, axes)
 
 
-def _edges(three: NDArray[np.float64], unit: str) -> tuple[float, float]:
+def _edges(three: NDArray[np.float64], least: float) -> tuple[float, float]:
     """All of it, a little more, and never so little that noise fills the box. Zero is shown."""
-    least = 2.0 if unit == "m/s^2" else 0.2
     low, high = min(float(three.min()), -least), max(float(three.max()), least)
     room = 0.06 * (high - low)
     return low - room, high + room

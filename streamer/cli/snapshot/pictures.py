@@ -36,7 +36,7 @@ LEAST_SPAN_C = 2.0
 
 def frame(rgb: NDArray[np.uint8]) -> Drawn:
     """A camera's picture uint8 (H, W, 3) RGB, as it is."""
-    body, _ = _placed(rgb)
+    body, _ = placed(rgb)
     level = float(rgb.mean())
     black, white = (float((rgb.max(axis=2) <= 2).mean()), float((rgb.min(axis=2) >= 253).mean()))
     red, green, blue = rgb.reshape(-1, 3).mean(axis=0)
@@ -60,13 +60,13 @@ def depth(metres: NDArray[np.float32]) -> Drawn:
     there = np.isfinite(metres) & (metres > 0)
     share = float(there.mean())
     if not share:
-        body, _ = _placed(np.full((*metres.shape, 3), NO_RETURN, np.uint8))
+        body, _ = placed(np.full((*metres.shape, 3), NO_RETURN, np.uint8))
         return Drawn(body, (Note("no pixel has a return", bad=True),))
     seen = metres[there]
     edges = _edges(seen, 0.02)
     rgb = paint(np.where(there, metres, edges[0]), *edges, NEAR_TO_FAR)
     rgb[~there] = NO_RETURN
-    body, axes = _placed(rgb)
+    body, axes = placed(rgb)
     _scale(body, axes, edges, "metres", NEAR_TO_FAR)
     middle = float(np.median(seen))
     figures = f"nearest {seen.min():.2f} m, median {middle:.2f} m, farthest {seen.max():.2f} m"
@@ -88,7 +88,7 @@ def heat(values: NDArray[Any]) -> Drawn:
     """Heat float32 (H, W) in degrees Celsius, or uint8 (H, W) of a camera without temperatures."""
     if values.dtype == np.uint8:
         rgb = paint(values, 0, 255, HEAT)
-        body, axes = _placed(rgb)
+        body, axes = placed(rgb)
         _scale(body, axes, (0, 255), "level", HEAT)
         span = f"levels {values.min()} to {values.max()} of 255, mean {values.mean():.0f}"
         notes = [Note(f"{span}; 8-bit picture, without temperatures")]
@@ -96,10 +96,10 @@ def heat(values: NDArray[Any]) -> Drawn:
     finite = np.isfinite(values)
     celsius = np.where(finite, values, np.float32(np.nan))
     if not finite.any():
-        body, _ = _placed(np.zeros((*values.shape, 3), np.uint8))
+        body, _ = placed(np.zeros((*values.shape, 3), np.uint8))
         return Drawn(body, (Note("no pixel is a number", bad=True),))
     edges = _edges(celsius[finite], 0.005, LEAST_SPAN_C)
-    body, axes = _placed(paint(np.where(finite, values, edges[0]), *edges, HEAT))
+    body, axes = placed(paint(np.where(finite, values, edges[0]), *edges, HEAT))
     _scale(body, axes, edges, "degrees C", HEAT)
     coldest, hottest = float(np.nanmin(celsius)), float(np.nanmax(celsius))
     for index, word in ((np.nanargmin(celsius), "coldest"), (np.nanargmax(celsius), "hottest")):
@@ -132,7 +132,7 @@ def striped(metres: NDArray[np.floating[Any]]) -> bool:
     return bool(high - low > 1 and np.nanmean(steps) > 0.045 * (high - low))
 
 
-def _placed(rgb: Picture) -> tuple[Picture, Axes]:
+def placed(rgb: Picture) -> tuple[Picture, Axes]:
     """The picture on paper: shrunk to fit, or enlarged a whole number of times, pixel by pixel."""
     height, width = rgb.shape[:2]
     times = min(_ROOM / width, _HIGHEST / height)
@@ -144,7 +144,7 @@ def _placed(rgb: Picture) -> tuple[Picture, Axes]:
         shown = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
     down, across = shown.shape[:2]
     body = blank(WIDTH, _TOP + down + _BELOW)
-    axes = Axes(_LEFT, _TOP, across, down, (0, width - 1), (height - 1, 0))
+    axes = Axes(_LEFT, _TOP, across, down, (0, max(1, width - 1)), (max(1, height - 1), 0))
     body[axes.top : axes.bottom, axes.left : axes.right] = shown
     box(body, axes)
     rule_x(body, axes, "pixels")

@@ -40,15 +40,12 @@ FULL = 0.999
 def sound(blocks: Sequence[tuple[int, AudioBlock]], span: Span) -> Drawn:
     """Blocks with the time of their first sample, oldest first, as they lie in `span`."""
     samples, present, rate_hz = join(blocks, span)
-    seconds = span.length_ns / 1e9
-    body = blank(WIDTH, _SPECTRUM[0] + _SPECTRUM[1] + _BELOW)
-    wave = Axes(_LEFT, _WAVE[0], _ACROSS, _WAVE[1], (0, seconds), (-1, 1))
+    wave, spectrum = boxes(span.length_ns / 1e9, rate_hz)
+    body = blank(WIDTH, spectrum.bottom + _BELOW)
     rule_y(body, wave, "full scale", most=5, grid=True)
     columns(body, wave, _envelope(np.where(present, samples, np.nan)), WAVE)
     box(body, wave)
-    highest = mels(rate_hz / 2)
-    spectrum = Axes(_LEFT, _SPECTRUM[0], _ACROSS, _SPECTRUM[1], (0, seconds), (0, highest))
-    levels_db = _by_mels(spectrogram(samples, rate_hz), highest, rate_hz)
+    levels_db = _by_mels(spectrogram(samples, rate_hz), spectrum.y[1], rate_hz)
     top_db = float(np.ceil(max(levels_db.max(), -60) / 10) * 10)
     rgb = paint(levels_db[::-1], top_db - RANGE_DB, top_db, LOUDNESS)
     shown = cv2.resize(rgb, (_ACROSS, _SPECTRUM[1]), interpolation=cv2.INTER_AREA)
@@ -63,6 +60,14 @@ def sound(blocks: Sequence[tuple[int, AudioBlock]], span: Span) -> Drawn:
     for edge in (-1, 1):
         _warn(body, wave, edge, samples)
     return Drawn(body, _notes(samples, present, rate_hz))
+
+
+def boxes(seconds: float, rate_hz: int) -> tuple[Axes, Axes]:
+    """Where the waveform and the spectrogram (in mels) are drawn."""
+    return (
+        Axes(_LEFT, _WAVE[0], _ACROSS, _WAVE[1], (0, seconds), (-1, 1)),
+        Axes(_LEFT, _SPECTRUM[0], _ACROSS, _SPECTRUM[1], (0, seconds), (0, mels(rate_hz / 2))),
+    )
 
 
 def spectrogram(samples: NDArray[np.float32], rate_hz: int) -> NDArray[np.float64]:
