@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from streamer.cli.snapshot.drawing import BAD, FAINT, PAPER
-from streamer.cli.snapshot.motion import AXES, GRAVITY, motion, panels
+from streamer.cli.snapshot.motion import COLOURS, GRAVITY, motion, panels
 from streamer.cli.snapshot.sheet import Drawn
 from streamer.cli.snapshot.sound import WAVE, boxes, flatness, mels, sound, spectrogram
 from streamer.types import NS_PER_S, AudioBlock, ImuBlock, Span
@@ -126,7 +126,7 @@ def test_each_axis_is_a_trace_of_its_colour_at_its_value() -> None:
         (turned, 1.5, -0.5, "z"),
     ):
         column = drawn.body[axes.top : axes.bottom, round(float(axes.at_x(at_s)))].astype(int)
-        far = np.abs(column - AXES[name]).sum(axis=1)
+        far = np.abs(column - COLOURS["xyz".index(name)]).sum(axis=1)
         # A thin line is shared by two rows of pixels: the nearest in colour is where it is.
         assert axes.top + int(far.argmin()) == pytest.approx(float(axes.at_y(value)), abs=2)
     assert tuple(drawn.body[pushed.bottom - 5, pushed.left + 50]) == PAPER

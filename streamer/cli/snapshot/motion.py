@@ -24,8 +24,8 @@ _ACROSS, _HEIGHT = WIDTH - _LEFT - _RIGHT, 190
 _TOPS = 30, 256
 _BELOW = 40
 
-AXES = {"x": (200, 40, 40), "y": (30, 140, 50), "z": (30, 80, 200)}
-"""Red, green, blue, as everywhere in robotics."""
+COLOURS = (200, 40, 40), (30, 140, 50), (30, 80, 200)
+"""Of x, y, z: red, green, blue, as everywhere in robotics."""
 GRAVITY = 9.80665
 
 
@@ -66,8 +66,10 @@ def _panel(
         for value in (-GRAVITY, GRAVITY):
             if axes.y[0] < value < axes.y[1]:
                 _dashes(body, axes, value)
-    for column, (name, colour) in enumerate(AXES.items()):
-        trace(body, axes, seconds, three[:, column], colour)
+    # The widest first, so that none is hidden.
+    for column in np.argsort(-three.std(axis=0)):
+        trace(body, axes, seconds, three[:, column], COLOURS[column])
+    for column, (name, colour) in enumerate(zip("xyz", COLOURS, strict=True)):
         middle, spread = three[:, column].mean(), three[:, column].std()
         at = axes.right + 12, axes.top + 16 + 40 * column
         write(body, f"{name}  {middle:+.3g}", at, colour=colour)

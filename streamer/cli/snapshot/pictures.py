@@ -64,7 +64,7 @@ def depth(metres: NDArray[np.float32]) -> Drawn:
         return Drawn(body, (Note("no pixel has a return", bad=True),))
     seen = metres[there]
     edges = _edges(seen, 0.02)
-    rgb = paint(np.where(there, metres, edges[0]), *edges, NEAR_TO_FAR)
+    rgb = paint(np.where(there, metres.astype(np.float64), edges[0]), *edges, NEAR_TO_FAR)
     rgb[~there] = NO_RETURN
     body, axes = placed(rgb)
     _scale(body, axes, edges, "metres", NEAR_TO_FAR)
@@ -99,7 +99,7 @@ def heat(values: NDArray[Any]) -> Drawn:
         body, _ = placed(np.zeros((*values.shape, 3), np.uint8))
         return Drawn(body, (Note("no pixel is a number", bad=True),))
     edges = _edges(celsius[finite], 0.005, LEAST_SPAN_C)
-    body, axes = placed(paint(np.where(finite, values, edges[0]), *edges, HEAT))
+    body, axes = placed(paint(np.where(finite, values.astype(np.float64), edges[0]), *edges, HEAT))
     _scale(body, axes, edges, "degrees C", HEAT)
     coldest, hottest = float(np.nanmin(celsius)), float(np.nanmax(celsius))
     for index, word in ((np.nanargmin(celsius), "coldest"), (np.nanargmax(celsius), "hottest")):
