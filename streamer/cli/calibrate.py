@@ -30,7 +30,7 @@ from streamer.cli.conclude import (
     lengths_to_compare,
     start,
 )
-from streamer.cli.eval_files import Labelled, labelled
+from streamer.cli.eval.files import Labelled, labelled
 from streamer.cli.files import file_plan, modalities_of, source_of
 from streamer.cli.gather import Gatherer, gather, gather_world
 from streamer.cli.inputs import READINGS

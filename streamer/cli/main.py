@@ -10,7 +10,7 @@ from streamer.cli.demo import demo
 from streamer.cli.devices.command import devices
 from streamer.cli.doctor.command import doctor
 from streamer.cli.embed import embed
-from streamer.cli.eval import evaluate
+from streamer.cli.eval.command import evaluate
 from streamer.cli.listen import listen
 from streamer.cli.prepare import prepare
 from streamer.cli.run import run

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from configs.load import load
-from streamer.cli.clips import narrowed, spread, spread_over
+from streamer.cli.eval.clips import narrowed, spread, spread_over
 from streamer.cli.files import embeddings_of, file_plan, modalities_of, source_of, start_ns
 from streamer.types import NS_PER_S
 from tests.published_trees import sound, video

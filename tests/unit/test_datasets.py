@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from benchmarks import datasets
 from benchmarks.llvip import Box, elsewhere
-from streamer.cli.eval_files import labelled
+from streamer.cli.eval.files import labelled
 from tests import published_trees as trees
 
 Rows = Callable[..., list[tuple[str, str, str]]]

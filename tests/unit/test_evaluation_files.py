@@ -8,8 +8,8 @@ import pytest
 from configs.load import label_set, load
 from encoders.zeroshot import TEMPLATES, LabelSet
 from sources.encodings import Depth, SunDepth
-from streamer.cli.encoding import picture_encoding
-from streamer.cli.eval_files import Labelled, by_class, evaluate_files, labelled
+from streamer.cli.eval.encoding import picture_encoding
+from streamer.cli.eval.files import Labelled, by_class, evaluate_files, labelled
 from streamer.errors import ConfigError
 from tests.needs import shared
 

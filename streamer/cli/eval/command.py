@@ -27,9 +27,9 @@ from encoders.binding.evaluate.plot import draw
 from encoders.imagebind.runtime import ImageBind
 from encoders.store.known import KNOWN
 from sources.encodings import Encoding
-from streamer.cli.encoding import picture_encoding
-from streamer.cli.eval_files import evaluate_files, labelled, show_files
-from streamer.cli.eval_tables import show_world
+from streamer.cli.eval.encoding import picture_encoding
+from streamer.cli.eval.files import evaluate_files, labelled, show_files
+from streamer.cli.eval.tables import show_world
 from streamer.cli.output import Json, Overrides, console, emit, one_line_errors, say_logs, say_lost
 from streamer.cli.session import preflight
 from streamer.clock import SystemClock

@@ -15,7 +15,7 @@ from encoders.binding.evaluate.scores import confusion, most_confused, share, to
 from encoders.imagebind.runtime import classes_of
 from encoders.zeroshot import LabelSet, unit
 from sources.encodings import Encoding
-from streamer.cli.clips import narrowed, spread_over
+from streamer.cli.eval.clips import narrowed, spread_over
 from streamer.cli.files import embeddings_of, file_plan, modalities_of, source_of
 from streamer.cli.inputs import READINGS
 from streamer.cli.output import console
