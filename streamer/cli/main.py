@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from streamer.cli.calibrate import calibrate
+from streamer.cli.calibrate.command import calibrate
 from streamer.cli.check.command import check
 from streamer.cli.demo import demo
 from streamer.cli.devices.command import devices

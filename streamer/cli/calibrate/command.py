@@ -19,8 +19,7 @@ from encoders.choosing import presets
 from encoders.imagebind.runtime import BUILTIN, ImageBindEncoder
 from encoders.reliability_plot import draw
 from encoders.zeroshot import LabelSet
-from streamer.cli.calibrate_tables import plain, show
-from streamer.cli.conclude import (
+from streamer.cli.calibrate.conclude import (
     Conclusion,
     calibrated,
     choose_depth,
@@ -30,9 +29,10 @@ from streamer.cli.conclude import (
     lengths_to_compare,
     start,
 )
+from streamer.cli.calibrate.gather import Gatherer, gather, gather_world
+from streamer.cli.calibrate.tables import plain, show
 from streamer.cli.eval.files import Labelled, labelled
 from streamer.cli.files import file_plan, modalities_of, source_of
-from streamer.cli.gather import Gatherer, gather, gather_world
 from streamer.cli.inputs import READINGS
 from streamer.cli.output import Json, Overrides, console, emit, one_line_errors, say_logs, say_lost
 from streamer.cli.session import preflight

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from encoders.choosing import LENGTH
 from encoders.matching import Choice, Compared
-from streamer.cli.conclude import Conclusion
+from streamer.cli.calibrate.conclude import Conclusion
 from streamer.cli.output import console
 from streamer.types import Modality
 

@@ -16,7 +16,7 @@ from encoders.imagebind.runtime import ImageBind, ImageBindEncoder, classes_of
 from encoders.matching import MOST_MOMENTS, Compared, compare, too_few
 from encoders.probabilities import LEAST_FILES, Fitted, fit
 from encoders.zeroshot import LabelSet
-from streamer.cli.gather import FULL, Gathered, Key, full, stretches
+from streamer.cli.calibrate.gather import FULL, Gathered, Key, full, stretches
 from streamer.cli.session import scale
 from streamer.types import MODALITIES, Modality, Vector, Window
 

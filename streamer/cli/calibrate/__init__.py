@@ -1,0 +1,1 @@
+"""`streamer calibrate`: the conventions that agree best with the pictures, and temperatures."""
