@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from encoders.search import Moments, best, scores
-from streamer.cli.vectors import KINDS, Kind, Record
+from streamer.cli.embed.vectors import KINDS, Kind, Record
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from streamer.cli.check.command import check
 from streamer.cli.demo import demo
 from streamer.cli.devices.command import devices
 from streamer.cli.doctor.command import doctor
-from streamer.cli.embed import embed
+from streamer.cli.embed.command import embed
 from streamer.cli.eval.command import evaluate
 from streamer.cli.listen import listen
 from streamer.cli.prepare import prepare

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from encoders.search import combined
 from encoders.zeroshot import unit
 from sources.imu_csv import ImuCsv
+from streamer.cli.embed.vectors import LONGEST_TEXT, Kind
 from streamer.cli.files import embeddings_of, modalities_of, narrowed, source_of
 from streamer.cli.inputs import READINGS, Reading, is_file
-from streamer.cli.vectors import LONGEST_TEXT, Kind
 from streamer.errors import ConfigError, SourceLost
 from streamer.plan import Plan
 from streamer.protocols import OpenEncoder, Source

@@ -13,8 +13,9 @@ from rich.progress import Progress
 from rich.table import Table
 
 from encoders.search import cosines
-from streamer.cli.embed import NO_WINDOW, Hop
-from streamer.cli.embedded import files_of, rows_of
+from streamer.cli.embed.command import NO_WINDOW, Hop
+from streamer.cli.embed.embedded import files_of, rows_of
+from streamer.cli.embed.vectors import KINDS, SUFFIXES, Chunk, Kind, Record, read
 from streamer.cli.files import file_plan
 from streamer.cli.gallery import Gallery, Hit
 from streamer.cli.inputs import (
@@ -30,7 +31,6 @@ from streamer.cli.inputs import (
 from streamer.cli.output import Json, Overrides, console, emit, one_line_errors, say_logs, say_lost
 from streamer.cli.query import OPTIONS, Part, part, query_of, vector_of
 from streamer.cli.session import preflight
-from streamer.cli.vectors import KINDS, SUFFIXES, Chunk, Kind, Record, read
 from streamer.errors import ConfigError, SourceLost
 
 # Of one word: anything that looks like a name's ending. Of several: what files are called here.

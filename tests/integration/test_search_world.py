@@ -11,8 +11,8 @@ from encoders.binding.evaluate.encoded import Encoded, encode
 from encoders.imagebind.runtime import ImageBindEncoder
 from encoders.search import combined, cosines
 from sources.world.moments import WorldMoments
+from streamer.cli.embed.vectors import KINDS, Record
 from streamer.cli.gallery import Gallery, Hit
-from streamer.cli.vectors import KINDS, Record
 from streamer.types import MODALITIES, Modality, Moment
 
 EACH = 3

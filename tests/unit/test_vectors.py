@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from streamer.cli import vectors
-from streamer.cli.vectors import ROWS, Row, read, write_lines, write_matrix
+from streamer.cli.embed import vectors
+from streamer.cli.embed.vectors import ROWS, Row, read, write_lines, write_matrix
 from streamer.errors import SourceLost
 
 ABOUT: dict[str, Any] = {"file": "a.mp4", "model": "tiny", "model_hash": "ab12"}

@@ -10,12 +10,12 @@ import typer
 from rich.progress import Progress
 from safetensors import SafetensorError
 
-from streamer.cli.embedded import files_of, rows_of
+from streamer.cli.embed.embedded import files_of, rows_of
+from streamer.cli.embed.vectors import SUFFIXES, Row, write_lines, write_matrix
 from streamer.cli.files import file_plan
 from streamer.cli.inputs import As, Weights, reading, settings_for, warn_of_builtin
 from streamer.cli.output import Json, Overrides, console, emit, one_line_errors, say_logs, say_lost
 from streamer.cli.session import make_labeler, preflight
-from streamer.cli.vectors import SUFFIXES, Row, write_lines, write_matrix
 from streamer.errors import ConfigError, SinkLost
 
 NO_WINDOW = "no window was full enough; try a smaller --hop or --set windows.min_coverage=0.1"

@@ -7,9 +7,9 @@ from typing import Any
 
 from encoders.zeroshot import PROMPTS_AT_ONCE
 from sources.imu_csv import ImuCsv
+from streamer.cli.embed.vectors import KINDS, LONGEST_TEXT, Kind, Row
 from streamer.cli.files import embeddings_of, modalities_of, narrowed, source_of, start_ns
 from streamer.cli.inputs import LINES, Reading
-from streamer.cli.vectors import KINDS, LONGEST_TEXT, Kind, Row
 from streamer.encoding import Labeler
 from streamer.errors import SourceLost
 from streamer.plan import Plan

@@ -1,0 +1,1 @@
+"""`streamer embed`: vectors of files, and the outputs that keep them."""
