@@ -12,7 +12,7 @@ from encoders.imagebind.runtime import ImageBindEncoder
 from encoders.search import combined, cosines
 from sources.world.moments import WorldMoments
 from streamer.cli.embed.vectors import KINDS, Record
-from streamer.cli.gallery import Gallery, Hit
+from streamer.cli.search.gallery import Gallery, Hit
 from streamer.types import MODALITIES, Modality, Moment
 
 EACH = 3

@@ -7,8 +7,8 @@ import pytest
 from sources.encodings import Centikelvin, Depth, SunDepth, ThermalPicture
 from sources.imu_csv import ImuCsv
 from streamer.cli.inputs import reading, settings_for
-from streamer.cli.query import Part, part
-from streamer.cli.search import split
+from streamer.cli.search.command import split
+from streamer.cli.search.query import Part, part
 from streamer.errors import ConfigError
 
 

@@ -17,7 +17,6 @@ from streamer.cli.embed.command import NO_WINDOW, Hop
 from streamer.cli.embed.embedded import files_of, rows_of
 from streamer.cli.embed.vectors import KINDS, SUFFIXES, Chunk, Kind, Record, read
 from streamer.cli.files import file_plan
-from streamer.cli.gallery import Gallery, Hit
 from streamer.cli.inputs import (
     TABLES,
     As,
@@ -29,7 +28,8 @@ from streamer.cli.inputs import (
     warn_of_builtin,
 )
 from streamer.cli.output import Json, Overrides, console, emit, one_line_errors, say_logs, say_lost
-from streamer.cli.query import OPTIONS, Part, part, query_of, vector_of
+from streamer.cli.search.gallery import Gallery, Hit
+from streamer.cli.search.query import OPTIONS, Part, part, query_of, vector_of
 from streamer.cli.session import preflight
 from streamer.errors import ConfigError, SourceLost
 

@@ -1,0 +1,1 @@
+"""`streamer search`: the nearest moments to a sentence, a picture, a sound."""
