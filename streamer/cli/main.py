@@ -6,7 +6,7 @@ import typer
 
 from streamer.cli.calibrate.command import calibrate
 from streamer.cli.check.command import check
-from streamer.cli.demo import demo
+from streamer.cli.demo.command import demo
 from streamer.cli.devices.command import devices
 from streamer.cli.doctor.command import doctor
 from streamer.cli.embed.command import embed

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from rich.console import Console, RenderableType
 
-from streamer.cli.board import WIDE, Board, summary
-from streamer.cli.scores import Scores
+from streamer.cli.demo.board import WIDE, Board, summary
+from streamer.cli.demo.scores import Scores
 from streamer.clock import VirtualClock
 from streamer.metrics import Latencies
 from streamer.types import NS_PER_S, Embedding, Span, Truth

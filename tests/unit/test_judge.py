@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamer.cli.judge import belief, judge
+from streamer.cli.demo.judge import belief, judge
 from streamer.types import Embedding, Labels, Ledger, Modality, Quality, Span, Truth
 
 HUNDRED_MS = 100_000_000

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamer.cli.scores import KEEP_NS, RECENT, Row, Scores, overall, wrong
+from streamer.cli.demo.scores import KEEP_NS, RECENT, Row, Scores, overall, wrong
 from streamer.types import NS_PER_S, Embedding, Span, Truth
 from tests.messages import T_NS, embedding, labels
 

@@ -19,7 +19,8 @@ from sinks.mqtt.sink import MqttSink
 from sources.world.curves import SCENE_S
 from sources.world.source import World
 from streamer.cli import session
-from streamer.cli.board import Board, summary
+from streamer.cli.demo.board import Board, summary
+from streamer.cli.demo.scores import Scores, overall, wrong
 from streamer.cli.output import (
     Json,
     Overrides,
@@ -31,7 +32,6 @@ from streamer.cli.output import (
     say_lost,
 )
 from streamer.cli.run import losses
-from streamer.cli.scores import Scores, overall, wrong
 from streamer.clock import SystemClock
 from streamer.errors import ConfigError
 from streamer.fusion import FUSED

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from streamer.channels import Account
-from streamer.cli.judge import JUDGED, Judgement, Verdict, judge
+from streamer.cli.demo.judge import JUDGED, Judgement, Verdict, judge
 from streamer.fusion import FUSED
 from streamer.types import NS_PER_S, Counts, Embedding, Message, Truth
 

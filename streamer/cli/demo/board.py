@@ -9,9 +9,9 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.table import Column, Table
 from rich.text import Text
 
-from streamer.cli.judge import Judgement, Verdict, belief
+from streamer.cli.demo.judge import Judgement, Verdict, belief
+from streamer.cli.demo.scores import RECENT, Row, Scores, overall
 from streamer.cli.labels import UNCALIBRATED
-from streamer.cli.scores import RECENT, Row, Scores, overall
 from streamer.fusion import FUSED
 from streamer.metrics import Latencies, cpu_seconds
 from streamer.protocols import Clock

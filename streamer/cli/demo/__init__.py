@@ -1,0 +1,1 @@
+"""`streamer demo`: what a simulated robot believes, beside the truth."""
