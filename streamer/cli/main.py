@@ -17,7 +17,7 @@ from streamer.cli.run import run
 from streamer.cli.search.command import search
 from streamer.cli.snapshot.command import snapshot
 from streamer.cli.train import train
-from streamer.cli.weights import app as weights
+from streamer.cli.weights.command import app as weights
 from streamer.version import __version__
 
 app = typer.Typer(

@@ -18,8 +18,8 @@ from encoders.store.listing import Entry, entries
 from encoders.store.pull import GOES_ON, pull
 from encoders.store.towers import StoredTower
 from encoders.store.verify import verify
-from streamer.cli.bytes_bar import shown_bytes
 from streamer.cli.output import Json, console, emit, one_line_errors, say_logs
+from streamer.cli.weights.bytes_bar import shown_bytes
 from streamer.clock import SystemClock
 from streamer.errors import ConfigError, EncoderFailed
 from streamer.types import NS_PER_S

@@ -1,0 +1,1 @@
+"""`streamer weights`: the released checkpoint, pulled, listed, verified, converted."""
