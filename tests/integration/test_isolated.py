@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import AsyncGenerator, Generator, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager
-from pathlib import Path
 
 import psutil
 import pytest
@@ -22,6 +21,7 @@ from streamer.errors import SourceLost, SourceStalled
 from streamer.supervise import Backoff, Ledgers, supervised
 from streamer.types import Condition, Sample, SourceStatus, pixels
 from tests.collector import eventually
+from tests.descriptors import descriptors
 from tests.needs import ROOT
 from tests.puppet import HEIGHT, WIDTH, Puppet, children_of
 
@@ -34,17 +34,6 @@ def no_descriptor_left() -> Iterator[None]:
     before = descriptors()
     yield
     assert descriptors() == before
-
-
-def descriptors() -> list[str]:
-    """What this process has open, without numbers; a memory file that is mapped counts too."""
-    kinds = [
-        fd.readlink().name.split(":")[0]
-        for fd in Path("/proc/self/fd").iterdir()
-        if fd.is_symlink()
-    ]
-    maps = Path("/proc/self/maps").read_text(encoding="utf-8", errors="replace")
-    return sorted([*kinds, *(["mapped"] * maps.count("memfd:pictures"))])
 
 
 async def taken(samples: Isolated) -> tuple[list[Sample], SourceLost | None]:
@@ -140,7 +129,7 @@ async def test_what_a_device_does_is_one_line(then: str, kind: type[SourceLost],
 async def test_a_process_that_is_killed_or_frozen_is_replaced(
     number_: signal.Signals, says: str
 ) -> None:
-    puppet = Puppet(rate_hz=100, patience=Patience(stall_s=0.5))
+    puppet = Puppet(rate_hz=100, patience=Patience(stall_s=1))
     async with watched(puppet) as seen:
         await seen.more(5)
         [child] = children_of("puppet")

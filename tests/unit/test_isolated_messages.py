@@ -18,6 +18,7 @@ from sources.isolated.messages import (
     Lost,
     Message,
     Motion,
+    Noted,
     Opened,
     Picture,
     Sound,
@@ -48,6 +49,7 @@ pictures = st.builds(
     dtype=st.sampled_from(PIXELS),
     scale=st.none() | numbers,
     offset=numbers,
+    grey=st.booleans(),
 )
 sounds = st.builds(
     Sound,
@@ -69,8 +71,9 @@ tallies = st.builds(
     counts,
     st.dictionaries(st.text(max_size=20), counts, max_size=5),
 )
+notes = st.builds(Noted, st.text(max_size=30), st.text(max_size=200))
 words = st.builds(Opened, st.text(max_size=200)) | st.builds(Lost, st.text(max_size=200))
-messages = st.one_of(pictures, sounds, motions, tallies, words, st.just(Ended()))
+messages = st.one_of(pictures, sounds, motions, tallies, notes, words, st.just(Ended()))
 
 
 def fields(message: Message) -> list[object]:
@@ -170,6 +173,7 @@ NAN = float("nan")
         ["sound", ["cam", True, 1, ("host", 0, 0), 1, {}], 16000, bytes(4)],
         ["tally", "cam", -1, {}],
         ["tally", "cam", 1, None],
+        ["noted", "cam", None],
         ["opened", 5],
         ["lost"],
         ["ended", 1],
