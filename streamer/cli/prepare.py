@@ -14,7 +14,7 @@ from streamer.errors import ConfigError
 
 
 def prepare(
-    config: Annotated[str, typer.Argument(help="A YAML file, or demo, media, robot.")],
+    config: Annotated[str, typer.Argument(help="A YAML file, or demo, live, media, robot.")],
     overrides: Overrides = None,
     as_json: Json = False,
 ) -> None:

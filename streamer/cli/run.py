@@ -31,7 +31,7 @@ TELL_S = 15.0
 
 
 def run(
-    config: Annotated[str, typer.Argument(help="A YAML file, or demo, media, robot.")],
+    config: Annotated[str, typer.Argument(help="A YAML file, or demo, live, media, robot.")],
     seconds: Annotated[
         float | None, typer.Option(min=0.1, help="Stop after this long; default: at the end.")
     ] = None,

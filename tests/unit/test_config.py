@@ -149,7 +149,7 @@ def test_a_file_that_is_no_configuration(tmp_path: Path, content: bytes, message
 
 
 def test_an_unknown_name_lists_the_built_in_ones() -> None:
-    with pytest.raises(ConfigError, match=r"No such file.*built-in ones: demo, media, robot"):
+    with pytest.raises(ConfigError, match=r"No such file.*built-in ones: demo, live, media, robot"):
         load("nowhere")
     with pytest.raises(ConfigError, match="built-in ones: everyday_sounds"):
         label_set("nowhere")

@@ -19,7 +19,7 @@ from streamer.protocols import Source
 
 
 def check(
-    config: Annotated[str, typer.Argument(help="A YAML file, or demo, media, robot.")],
+    config: Annotated[str, typer.Argument(help="A YAML file, or demo, live, media, robot.")],
     seconds: Annotated[
         float, typer.Option(min=0.1, max=60, help="How long to look at each source.")
     ] = 3.0,

@@ -38,7 +38,7 @@ QUICK_S, SOURCE_S, DEVICE_S, WEIGHTS_S = 30.0, 12.0, 120.0, 600.0
 
 def doctor(
     config: Annotated[
-        str, typer.Argument(help="A YAML file, or demo, media, robot: what shall be run.")
+        str, typer.Argument(help="A YAML file, or demo, live, media, robot: what shall be run.")
     ] = "demo",
     overrides: Overrides = None,
     as_json: Json = False,
