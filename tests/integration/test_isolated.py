@@ -348,9 +348,23 @@ def test_a_program_that_is_killed_takes_its_devices_along(stopped: bool) -> None
 def test_ctrl_c_ends_the_device_in_order() -> None:
     with program(Puppet(rate_hz=100)) as running:
         os.killpg(running.popen.pid, signal.SIGINT)
-        said = json.loads(running.said.readline())
+        said = json.loads(running.said.readlines()[-1])
         assert running.popen.wait(SOON_S) == 0
     assert said["states"] == ["online"], "the device did not go before it was told to"
+    assert said["accounts"]["puppet"]["pending"] == 0
+
+
+def test_a_program_that_was_held_up_does_not_blame_its_devices() -> None:
+    with program(Puppet(rate_hz=100, patience=Patience(stall_s=1))) as running:
+        running.popen.send_signal(signal.SIGSTOP)
+        time.sleep(2.5)  # longer than a device may be silent for
+        running.popen.send_signal(signal.SIGCONT)
+        # It goes on with the same process, which has had to drop most of what it made.
+        assert json.loads(running.said.readline())["delivered"] == 50
+        os.killpg(running.popen.pid, signal.SIGINT)
+        said = json.loads(running.said.readline())
+    assert said["states"] == ["online"]
+    assert said["accounts"]["puppet"]["dropped"]["overload"] >= 50
     assert said["accounts"]["puppet"]["pending"] == 0
 
 
