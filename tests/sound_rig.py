@@ -23,6 +23,7 @@ where it is. Everything is synchronous and takes some tenths of a second: `async
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
@@ -42,6 +43,13 @@ AMPLITUDE = 0.5
 _PLUGIN = "libasound_module_pcm_pulse.so"
 # Without a long buffer of the player, the null sink renders little ahead of time.
 _LATENCY_MS = 50
+# One process for as long as it plays: who counts processes finds no new ones.
+_AGAIN = """
+import sys
+sound = open(sys.argv[1], "rb").read()
+while True:
+    sys.stdout.buffer.write(sound)
+"""
 _STEREO = ("channels=2", "channel_map=front-left,front-right")
 
 
@@ -149,7 +157,7 @@ class SoundRig:
         second = self._folder / "second.raw"
         second.write_bytes(tones.astype("<f4").tobytes())
         again = subprocess.Popen(
-            ["sh", "-c", 'while cat "$0"; do :; done', str(second)],
+            [sys.executable, "-ISc", _AGAIN, str(second)],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
@@ -179,8 +187,7 @@ class SoundRig:
 
     def _silence(self) -> None:
         for player in self._players:
-            # Each has a session of its own, so that the shell's `cat` ends too.
-            os.killpg(player.pid, signal.SIGKILL)
+            player.kill()
         for player in self._players:
             player.wait()
         self._players = []
