@@ -20,7 +20,7 @@ from streamer.protocols import Source
 
 
 def snapshot(
-    config: Annotated[str, typer.Argument(help="A YAML file, or demo, media, robot.")],
+    config: Annotated[str, typer.Argument(help="A YAML file, or demo, live, media, robot.")],
     out: Annotated[
         Path, typer.Option("--out", "-o", help="The folder for the pictures; made if need be.")
     ],
