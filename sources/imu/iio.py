@@ -15,15 +15,18 @@ from sources.clockmap import ClockMap
 from sources.imu.attributes import Attributes, all_devices, find
 from sources.imu.buffered import Buffer, release
 from sources.imu.dejitter import Dejitter
-from sources.imu.merge import AccelAtGyro
 from sources.imu.outlet import BLOCK_NS, Outlet
 from sources.isolated.port import Port
 from sources.isolated.process import Isolated, isolated
 from sources.isolated.watch import Patience
+from sources.sixaxes import SixAxes
 from streamer.protocols import Clock
 from streamer.types import NS_PER_S, StreamInfo
 
 ACCEL, GYRO = "in_accel", "in_anglvel"
+
+_WAITING = 4096
+"""Readings of one device that wait for the other: at 32 kHz still longer than a hole may be."""
 
 Name: TypeAlias = int | Annotated[str, Field(min_length=1, max_length=128)]
 """A device by its number, its folder (`iio:device0`), its name or its label."""
@@ -104,7 +107,9 @@ class Iio(BaseModel):
                     outlet.push(outlet.to_host(stamp_ns, arrival_ns), reading)
 
     def _read_two(self, port: Port, accel: Attributes, gyro: Attributes) -> None:
-        merge = AccelAtGyro()
+        # Their clocks may differ, so both are mapped to the host's before they meet. There, those
+        # that arrive at once may have one stamp.
+        six = SixAxes(_WAITING, ties=True)
         with ExitStack() as stack:
             of_accel = self._buffer(stack, accel, (ACCEL,))
             of_gyro = self._buffer(stack, gyro, (GYRO,))
@@ -115,20 +120,21 @@ class Iio(BaseModel):
                 for buffer in ready:
                     arrival_ns = port.now_ns()
                     stamps, values = buffer.read()
-                    for index, reading in enumerate(values):
+                    for index, (x, y, z) in enumerate(values.tolist()):
                         stamp_ns = arrival_ns if stamps is None else int(stamps[index])
-                        # Both are mapped to the host before they meet: their clocks may differ.
                         if buffer is of_gyro:
-                            merge.gyro(outlet.to_host(stamp_ns, arrival_ns), reading)
-                        elif clock is None:
-                            merge.accel(stamp_ns, reading)
+                            t_ns = outlet.to_host(stamp_ns, arrival_ns)
+                            whole = six.gyro(t_ns, t_ns, (x, y, z))
                         else:
-                            merge.accel(clock.to_host(stamp_ns, arrival_ns), reading)
-                for t_ns, reading in merge.ready():
-                    outlet.push(t_ns, reading)
-                if merge.lost:
-                    port.lost(self.stream, "no_acceleration", merge.lost)
-                    merge.lost = 0
+                            t_ns = (
+                                stamp_ns if clock is None else clock.to_host(stamp_ns, arrival_ns)
+                            )
+                            whole = six.accel(t_ns, (x, y, z))
+                        for reading in whole:
+                            outlet.push(reading.host_ns, (*reading.acceleration, *reading.rate))
+                for cause, count in six.lost.items():
+                    port.lost(self.stream, cause, count)
+                six.lost.clear()
                 if not ready:
                     outlet.flush()
 

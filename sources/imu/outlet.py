@@ -1,5 +1,7 @@
 """Readings one by one, handed over as blocks with stamps on the beat of the device."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,7 +31,7 @@ class Outlet:
     ) -> None:
         self._port, self._stream, self._dejitter, self._clock = port, stream, dejitter, clock
         self._t_ns: list[int] = []
-        self._values: list[NDArray[np.float64]] = []
+        self._values: list[NDArray[np.float64] | Sequence[float]] = []
         self._last_ns = 0
 
     def to_host(self, stamp_ns: int, arrival_ns: int) -> int:
@@ -46,7 +48,7 @@ class Outlet:
             )
         return t_ns
 
-    def push(self, t_ns: int, values: NDArray[np.float64]) -> None:
+    def push(self, t_ns: int, values: NDArray[np.float64] | Sequence[float]) -> None:
         """One reading: (6,) in m/s^2 and rad/s. One from before the last is taken with it."""
         t_ns = self._dejitter.smooth(max(t_ns, self._last_ns))
         self._last_ns = t_ns

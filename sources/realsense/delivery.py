@@ -8,13 +8,16 @@ import numpy as np
 
 from sources.isolated.port import Port, Room
 from sources.realsense.intake import Caught, Kind
-from sources.realsense.motion import Merge, Reading
 from sources.realsense.stamps import Stamps
+from sources.sixaxes import Reading, SixAxes
 from streamer.errors import SourceLost
 from streamer.types import NS_PER_S
 
 BLOCKS_HZ = 20
 """Readings are handed over in blocks of 50 ms."""
+
+WAITING = 512
+"""Readings of one sensor that wait for the other: more than a second of the fastest."""
 
 SKIPPED = 1000
 """No device skips so many frames at once: it counts anew."""
@@ -64,7 +67,7 @@ class Delivery:
         self._stamps = {kind: Stamps(played) for kind in rates}
         self._numbers: dict[Kind, int] = {}
         self._colour_seen: Any = None
-        self._merge = Merge()
+        self._six = SixAxes(WAITING, ties=False)
         self._readings: list[Reading] = []
 
     def take(self, caught: Caught) -> None:
@@ -80,14 +83,14 @@ class Delivery:
                 self._colour(stream, caught)
             case "gyro":
                 t_ns = self._t_ns(caught)
-                self._moved(stream, self._merge.gyro(caught.stamp_ns, t_ns, caught.what))
+                self._moved(stream, self._six.gyro(caught.stamp_ns, t_ns, caught.what))
             case "accel":
-                self._moved(stream, self._merge.accel(caught.stamp_ns, caught.what))
+                self._moved(stream, self._six.accel(caught.stamp_ns, caught.what))
 
     def end(self) -> None:
         """Nothing follows: hand over what has been gathered."""
         if self._names.imu is not None:
-            self._merge.end()
+            self._six.end()
             self._moved(self._names.imu, [])
             self._hand_over(self._names.imu)
 
@@ -134,9 +137,9 @@ class Delivery:
         self._port.picture(stream, room, t_ns, period_ns, clock=clock, scale=scale)
 
     def _moved(self, stream: str, readings: list[Reading]) -> None:
-        for cause, count in self._merge.lost.items():
+        for cause, count in self._six.lost.items():
             self._port.lost(stream, cause, count)
-        self._merge.lost.clear()
+        self._six.lost.clear()
         self._readings += readings
         if len(self._readings) >= self._block:
             self._hand_over(stream)

@@ -12,14 +12,11 @@ from streamer.types import NS_PER_S
 Axes: TypeAlias = tuple[float, float, float]
 
 GAP_NS = NS_PER_S // 10
-"""No acceleration is made up between readings farther apart; the slowest sensor has 63 a second."""
+"""No acceleration is made up between readings farther apart: they say nothing about that time."""
 
 STEP_NS = NS_PER_S // 2
 """A stamp that is so much earlier comes from a clock that was set, or from its counter that ran
 over: the hardware clock of a D400 does every 71 minutes."""
-
-WAITING = 512
-"""Readings of one sensor that wait for the other: more than a second of the fastest."""
 
 
 class Reading(NamedTuple):
@@ -36,30 +33,38 @@ class _Gyro(NamedTuple):
     rate: Axes
 
 
-class Merge:
-    """Takes both in the order in which they come. `lost` counts readings that became nothing:
-    `unordered` and `repeated` stamps of either, and gyro readings without acceleration on both
-    sides, `unpaired`."""
+class SixAxes:
+    """Takes both in the order in which they come; a gyro reading waits until an acceleration of its
+    instant or later is there. At most `waiting` of either do: a silent sensor makes nobody hoard.
 
-    def __init__(self) -> None:
+    `ties`: readings of one stamp are different readings, as where several are stamped when they
+    arrive; otherwise the later ones are the first again. `lost` counts readings that became
+    nothing: `unordered` and `repeated` stamps of either, and gyro readings without acceleration on
+    both sides, `unpaired`.
+    """
+
+    def __init__(self, waiting: int, *, ties: bool) -> None:
         self.lost: Counter[str] = Counter()
+        self._waiting, self._ties = waiting, ties
         self._gyros: deque[_Gyro] = deque()
-        self._accels: deque[tuple[int, Axes]] = deque(maxlen=WAITING)
+        self._accels: deque[tuple[int, Axes]] = deque(maxlen=waiting)
         self._last_gyro_ns: int | None = None
         self._last_accel_ns: int | None = None
 
     def gyro(self, stamp_ns: int, host_ns: int, rate: Axes) -> list[Reading]:
-        """`stamp_ns` on the clock that the accelerometer's stamps are of, `host_ns` passes by."""
+        """What is now complete, oldest first. `stamp_ns` on the clock that the accelerometer's
+        stamps are of, `host_ns` passes by."""
         if not self._follows(stamp_ns, self._last_gyro_ns):
             return []
         self._last_gyro_ns = stamp_ns
         self._gyros.append(_Gyro(stamp_ns, host_ns, rate))
-        if len(self._gyros) > WAITING:
+        if len(self._gyros) > self._waiting:
             self._gyros.popleft()
             self.lost["unpaired"] += 1
         return self._ready()
 
     def accel(self, stamp_ns: int, acceleration: Axes) -> list[Reading]:
+        """What is now complete, oldest first."""
         if not self._follows(stamp_ns, self._last_accel_ns):
             return []
         self._last_accel_ns = stamp_ns
@@ -68,13 +73,14 @@ class Merge:
 
     def end(self) -> None:
         """Nothing follows: what still waits is lost."""
-        self.lost["unpaired"] += len(self._gyros)
+        if self._gyros:
+            self.lost["unpaired"] += len(self._gyros)
         self._gyros.clear()
         self._accels.clear()
         self._last_gyro_ns = self._last_accel_ns = None
 
     def _follows(self, stamp_ns: int, last_ns: int | None) -> bool:
-        if last_ns is None or stamp_ns > last_ns:
+        if last_ns is None or stamp_ns > last_ns or (self._ties and stamp_ns == last_ns):
             return True
         if last_ns - stamp_ns > STEP_NS:
             self.end()
@@ -84,18 +90,19 @@ class Merge:
 
     def _ready(self) -> list[Reading]:
         ready: list[Reading] = []
-        while self._gyros and self._accels:
-            stamp_ns = self._gyros[0].stamp_ns
-            while len(self._accels) > 1 and self._accels[1][0] <= stamp_ns:
-                self._accels.popleft()
-            if self._accels[0][0] < stamp_ns and len(self._accels) == 1:
+        gyros, accels = self._gyros, self._accels
+        while gyros and accels:
+            stamp_ns, host_ns, rate = gyros[0]
+            while len(accels) > 1 and accels[1][0] <= stamp_ns:
+                accels.popleft()
+            if accels[0][0] < stamp_ns and len(accels) == 1:
                 break  # until the next acceleration
-            gyro = self._gyros.popleft()
+            gyros.popleft()
             acceleration = self._at(stamp_ns)
             if acceleration is None:
                 self.lost["unpaired"] += 1
             else:
-                ready.append(Reading(gyro.host_ns, acceleration, gyro.rate))
+                ready.append(Reading(host_ns, acceleration, rate))
         return ready
 
     def _at(self, stamp_ns: int) -> Axes | None:
@@ -108,5 +115,5 @@ class Merge:
         if after_ns - before_ns > GAP_NS:
             return None
         share = (stamp_ns - before_ns) / (after_ns - before_ns)
-        x, y, z = (a + (b - a) * share for a, b in zip(before, after, strict=True))
-        return x, y, z
+        (x, y, z), (to_x, to_y, to_z) = before, after
+        return x + (to_x - x) * share, y + (to_y - y) * share, z + (to_z - z) * share
