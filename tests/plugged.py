@@ -11,9 +11,9 @@ import numpy as np
 
 from sources.camera.capture import Capture
 from sources.camera.frames import Frames
-from sources.camera.node import Node
 from sources.camera.source import Camera
 from sources.camera.stamps import DriverClock, Stamps
+from sources.v4l2 import Node
 
 
 class Device:

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from sources.camera.address import Address
 from sources.camera.frames import Grab
-from sources.camera.node import Node
 from sources.camera.refusal import http_refusal
+from sources.v4l2 import Node
 from streamer.clock import monotonic_ns
 from streamer.errors import SourceLost
 from streamer.types import NS_PER_S

@@ -16,12 +16,12 @@ from sources.camera.capture import Wish, open_address, open_node
 from sources.camera.frames import Frames
 from sources.camera.growth import Growth, own_bytes
 from sources.camera.newest import Newest, Taken
-from sources.camera.node import Node, find
 from sources.camera.pipeline import Pipeline
 from sources.camera.stamps import DriverClock, Grabbed, RtpClock, Stamps
 from sources.isolated.port import Port
 from sources.isolated.process import Isolated, isolated
 from sources.isolated.watch import Patience
+from sources.v4l2 import Node, find
 from streamer.errors import SourceLost
 from streamer.protocols import Clock
 from streamer.types import StreamInfo
@@ -55,7 +55,7 @@ class Camera(BaseModel):
     kind: Literal["camera"] = "camera"
     stream: str = Field(min_length=1)
     # Not in the repr, which lands in tracebacks: both may hold passwords.
-    device: int | str | None = None
+    device: int | Annotated[str, Field(min_length=1)] | None = None
     url: str | None = Field(default=None, repr=False)
     pipeline: str | None = Field(default=None, min_length=1, repr=False)
     user: str | None = None

@@ -11,7 +11,6 @@ from sources.isolated.port import Port
 from sources.isolated.process import Isolated, isolated
 from sources.isolated.watch import Patience
 from sources.thermal.capture import Capture, v4l2
-from sources.thermal.devices import find
 from sources.thermal.frames import (
     MOST_PIXELS,
     Y16,
@@ -23,6 +22,7 @@ from sources.thermal.frames import (
 from sources.thermal.levels import LevelConfig
 from sources.thermal.outlet import Outlet
 from sources.thermal.units import Unit
+from sources.v4l2 import find
 from streamer.errors import SourceLost
 from streamer.protocols import Clock
 from streamer.types import NS_PER_S, StreamInfo
@@ -74,7 +74,7 @@ class Thermal(BaseModel):
 
     def capture(self) -> Capture:
         """The open camera. Raises `SourceLost`."""
-        return v4l2(find(self.device), self.unit != "picture")
+        return v4l2(find(self.device).path, self.unit != "picture")
 
     def drive(self, port: Port) -> None:
         capture = self.capture()

@@ -1,5 +1,6 @@
 """The seam to V4L2: the one place that opens a thermal camera. Runs in the camera's process."""
 
+from pathlib import Path
 from typing import Any, Protocol
 
 from numpy.typing import NDArray
@@ -22,11 +23,11 @@ class Capture(Protocol):
     def release(self) -> None: ...
 
 
-def v4l2(path: str, sixteen_bits: bool) -> Capture:
+def v4l2(path: Path, sixteen_bits: bool) -> Capture:
     """The open camera at `path`, asked for its 16 bits untouched. Raises `SourceLost`."""
     import cv2
 
-    capture = cv2.VideoCapture(path, cv2.CAP_V4L2)
+    capture = cv2.VideoCapture(str(path), cv2.CAP_V4L2)
     if not capture.isOpened():
         raise SourceLost(f"{path}: no camera there, or it cannot be opened")
     if sixteen_bits:

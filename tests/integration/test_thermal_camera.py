@@ -163,8 +163,9 @@ def test_a_killed_process_costs_one_restart() -> None:
 
 def test_no_camera_is_told_and_named() -> None:
     for device, why in (
-        (250, "/dev/video250: no camera there, or it cannot be opened"),
-        ("no such camera", "expected a camera named 'no such camera', there are: "),
+        (250, "/dev/video250: No such file or directory"),
+        ("/dev/null", "/dev/null: no camera there, or it cannot be opened"),
+        ("no such camera", "expected a camera named 'no such camera', there is "),
     ):
         source = Thermal.model_validate({"device": device, "stream": "heat"})
         samples, said = seen(source)

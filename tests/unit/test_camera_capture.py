@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from sources.camera.capture import Capture, Wish, arrange, fourcc_text, open_node, reason
-from sources.camera.node import Node
 from sources.camera.pipeline import arguments, complaint
 from sources.camera.source import Camera, reduced, write
+from sources.v4l2 import Node
 from streamer.errors import SourceLost
 from tests.plugged import Device
 
@@ -147,6 +147,7 @@ def test_pictures_are_written_in_rgb(size: tuple[int, int]) -> None:
         ({"url": "rtsp://x/", "password_env": "P"}, "password_env needs user"),
         ({"device": 0, "user": "me"}, "a device takes no user"),
         ({"device": -1}, "device: expected 0 or more, got -1"),
+        ({"device": ""}, "at least 1 character"),
         ({"pipeline": "videotestsrc"}, "a pipeline needs width and height"),
         ({"pipeline": "a", "width": 16384, "height": 16384}, "at most 64 MiB from a pipeline"),
         ({"pipeline": "a 'b", "width": 64, "height": 48}, "pipeline: No closing quotation"),

@@ -1,7 +1,6 @@
 """16 bits of a thermal camera: found in what OpenCV gives, cut, and judged."""
 
 import re
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -12,10 +11,8 @@ from pydantic import ValidationError
 
 from sources.encodings import WrongPicture
 from sources.thermal.camera import Thermal
-from sources.thermal.devices import find
 from sources.thermal.frames import End, fourcc_name, unpack, without_telemetry
 from sources.thermal.units import Linear, Unit, implausible, linear
-from streamer.errors import SourceLost
 from tests.cptvfiles import as_the_library_reads, recording
 from tests.needs import shared
 
@@ -135,28 +132,6 @@ def test_one_hot_thing_does_not_make_a_picture_implausible() -> None:
 def test_a_fourcc_reads_as_its_letters() -> None:
     assert fourcc_name(540422489.0) == "Y16 "
     assert fourcc_name(0.0) == "\0\0\0\0"
-
-
-def camera(tree: Path, number: int, name: str, index: int) -> None:
-    node = tree / f"video{number}"
-    node.mkdir()
-    (node / "name").write_text(f"{name}\n")
-    (node / "index").write_text(f"{index}\n")
-
-
-def test_a_camera_is_found_by_number_path_and_name(tmp_path: Path) -> None:
-    camera(tmp_path, 10, "PureThermal (fw:v1.3.0)", 0)
-    camera(tmp_path, 2, "Integrated Camera", 0)
-    # The node for metadata has the name too, and gives no pictures.
-    camera(tmp_path, 9, "PureThermal (fw:v1.3.0)", 1)
-
-    assert find(3, tmp_path) == "/dev/video3"
-    assert find("/dev/v4l/by-id/usb-Boson", tmp_path) == "/dev/v4l/by-id/usb-Boson"
-    assert find("purethermal", tmp_path) == "/dev/video10"
-    with pytest.raises(SourceLost, match=r"'boson', there are: Integrated Camera, PureThermal"):
-        find("boson", tmp_path)
-    with pytest.raises(SourceLost, match="there are: none"):
-        find("boson", tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize(
