@@ -23,8 +23,12 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY)
 	$(BIN)/streamer demo $(if $(SECONDS),--seconds $(SECONDS))
 
+# Two at a time; what must keep time with a device is not beside what computes.
+TWO := --numprocesses 2 --dist worksteal
+
 test: $(READY)
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" $(TWO) --ignore tests/live
+	$(BIN)/python -m pytest -m "not slow" $(TWO) tests/live
 
 test-slow: $(READY)
 	$(BIN)/python -m pytest -m slow

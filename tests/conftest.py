@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.guards import event_loop_guard, nothing_left_behind, unblocked_event_loop
+from tests.guards import event_loop_guard, heartbeat, nothing_left_behind, unblocked_event_loop
 
-__all__ = ["event_loop_guard", "nothing_left_behind", "unblocked_event_loop"]
+__all__ = ["event_loop_guard", "heartbeat", "nothing_left_behind", "unblocked_event_loop"]
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -11,7 +11,7 @@ import sys
 
 log = logging.getLogger(__name__)
 
-TERM_S, KILL_S = 1.0, 0.5
+TERM_S, KILL_S = 1.0, 0.9
 """How long the process has to close its device, and then to be gone."""
 
 _LAST_WORDS = 4096

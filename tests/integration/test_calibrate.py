@@ -32,6 +32,7 @@ def config(tmp_path: Path) -> str:
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.slow
 def test_labels_of_a_configuration_that_names_the_file_are_calibrated(
     config: str, tmp_path: Path
 ) -> None:

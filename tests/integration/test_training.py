@@ -58,6 +58,7 @@ def test_a_tiny_model_learns_its_pairs_by_heart_and_survives_its_file(tmp_path: 
     assert (pictures @ texts.T).argmax(dim=1).tolist() == list(range(32))
 
 
+@pytest.mark.slow
 def test_a_killed_training_ends_with_the_same_bits(tmp_path: Path) -> None:
     stages = ["vision", "imu"]
     for name in ("whole", "killed"):

@@ -7,7 +7,7 @@ from tests.needs import ROOT
 CONFTEST = f"""
 import sys
 sys.path.insert(0, {str(ROOT)!r})
-from tests.guards import event_loop_guard, nothing_left_behind, unblocked_event_loop
+from tests.guards import event_loop_guard, heartbeat, nothing_left_behind, unblocked_event_loop
 """
 
 SINS = {

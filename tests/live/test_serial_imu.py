@@ -25,6 +25,7 @@ from streamer.errors import SourceLost
 from streamer.supervise import Backoff, Ledgers, supervised
 from streamer.types import ImuBlock, Sample, SourceStatus, Truth
 from tests.needs import ROOT, shared
+from tests.promises import GONE_S
 from tests.puppet import children_of
 from tests.serial_imu import OPTIONS, SerialImu
 
@@ -185,7 +186,7 @@ async def test_an_unplugged_sensor_is_noticed_and_found_again(tmp_path: Path) ->
             assert imu.path.exists()
 
     assert "unplugged" in run.said[1].why
-    assert run.when[1] - gone < 1.0
+    assert run.when[1] - gone < GONE_S
     assert (np.diff(run.t_ns) >= 0).all()
 
 
