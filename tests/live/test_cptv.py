@@ -274,6 +274,27 @@ def frame(size: int, bits: int, body: bytes) -> Section:
         (packed([header(4, 4), frame(19, 255, bytes(19))]), "damaged"),
         (packed([header(4, 4), Section(b"Q", [])]), "unexpected section"),
     ],
+    # Gzip holds the time of packing, and a test has one name.
+    ids=[
+        "empty",
+        "not gzip",
+        "gzip of nothing",
+        "another magic",
+        "another version",
+        "no section",
+        "no header",
+        "an empty header",
+        "sides of 2^31",
+        "no width",
+        "a frame of 2^31 bytes",
+        "a frame that is cut",
+        "a frame of nothing",
+        "a frame too short",
+        "a frame of half a number",
+        "0 bits",
+        "255 bits",
+        "another section",
+    ],
 )
 def test_a_damaged_file_is_one_clear_line(tmp_path: Path, data: bytes, why: str) -> None:
     path = tmp_path / "damaged.cptv"
