@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 MAX_FILE_BYTES = 32 << 20
 _MOST_PIXELS = 1 << 22
 _RAW_DATA = 1
+_CAMERA_INFO = 32
 """The type of the record that holds the sensor's numbers."""
 
 
@@ -36,6 +37,8 @@ def celsius(file: bytes) -> NDArray[np.float32]:
         _check_directory(flir)
         records = parse_flir_records(flir)
         _check_pixels(flir, records[_RAW_DATA][2])
+        # A photograph beside the heat would be unpacked as well, however large it claims to be.
+        records = {kind: records[kind] for kind in (_RAW_DATA, _CAMERA_INFO)}
         whole.seek(0)
         with np.errstate(all="ignore"):
             picture = parse_thermogram(flir, records, whole).celsius.astype(np.float32)

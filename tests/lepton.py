@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from sources.thermal.camera import Thermal
 from sources.thermal.capture import Capture
+from sources.v4l2 import Node
 from tests.cptvfiles import as_the_library_reads
 
 TELEMETRY = 0xBEEF
@@ -35,7 +36,14 @@ class Lepton(Thermal):
     frames: int = 12
     then: Literal["unplugged", "hang"] = "unplugged"
 
-    def capture(self) -> Capture:
+    socket: Path | None = None
+    """What is there as long as it is plugged in."""
+
+    def node(self) -> Node:
+        return Node(self.socket or self.recording)
+
+    def capture(self, node: Node) -> Capture:
+        del node
         return _Frames(self)
 
 

@@ -17,7 +17,7 @@ from sources.isolated.process import Isolated, isolated
 from sources.isolated.watch import Patience
 from streamer.errors import SourceLost
 from streamer.protocols import Clock
-from streamer.types import NS_PER_S, StreamInfo
+from streamer.types import HOST_CLOCK, NS_PER_S, ClockCard, StreamInfo
 
 HEIGHT, WIDTH = 48, 64
 
@@ -36,6 +36,8 @@ class Puppet(BaseModel):
     after: int | None = None
     then: Literal["end", "lose", "crash", "bug", "hang", "repeat", "deaf", "babble"] = "end"
     helper: bool = False
+    behind_ns: int = 0
+    """So far its own clock is behind CLOCK_MONOTONIC; 0: it has none."""
     patience: Patience = Field(default_factory=Patience)
 
     @property
@@ -64,7 +66,8 @@ class Puppet(BaseModel):
                 return
             if room := port.room(self.stream, (HEIGHT, WIDTH, 3), "uint8"):
                 room.array[:] = (number if self.after is None else min(number, self.after)) % 256
-                port.picture(self.stream, room, port.now_ns(), period_ns)
+                clock = ClockCard("puppet", 5, self.behind_ns) if self.behind_ns else HOST_CLOCK
+                port.picture(self.stream, room, port.now_ns(), period_ns, clock=clock)
             number += 1
 
     def _misbehave(self, port: Port) -> None:

@@ -31,6 +31,7 @@ _PIPE_BYTES = 1 << 20
 _LOOK_MS = 100
 _END_S = 0.5
 _WORDS = 8192
+_MOST_WORDS = 1 << 20
 
 
 class Pipeline:
@@ -86,6 +87,10 @@ class Pipeline:
         return Grab(self._began_ns)
 
     def picture(self) -> NDArray[Any]:
+        if os.fstat(self._words.fileno()).st_size > _MOST_WORDS:
+            # Warnings of weeks. The program writes at the place that is shared with it.
+            self._words.seek(0)
+            self._words.truncate()
         full, self._raw = self._raw, self._rows()
         return full[:, : 3 * self._width].reshape(self._height, self._width, 3)
 
@@ -106,9 +111,12 @@ class Pipeline:
             return f"{PROGRAM} closed its output"
         if code < 0:
             return f"{PROGRAM} was ended by {signal.Signals(-code).name}"
-        self._words.seek(0)
+        said = os.fstat(self._words.fileno()).st_size
+        words = os.pread(self._words.fileno(), _WORDS, max(0, said - _WORDS))
         # Whole lines: the rest of one that was cut could no longer be masked.
-        words, _, _ = self._words.read(_WORDS).rpartition(b"\n")
+        words, _, _ = words.rpartition(b"\n")
+        if said > _WORDS:
+            _, _, words = words.partition(b"\n")
         why = complaint(words.decode(errors="replace"))
         return f"{PROGRAM}: {why or 'the stream has ended'}"
 

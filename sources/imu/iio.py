@@ -127,7 +127,9 @@ class Iio(BaseModel):
                             whole = six.gyro(t_ns, t_ns, (x, y, z))
                         else:
                             t_ns = (
-                                stamp_ns if clock is None else clock.to_host(stamp_ns, arrival_ns)
+                                min(stamp_ns, arrival_ns)
+                                if clock is None
+                                else clock.to_host(stamp_ns, arrival_ns)
                             )
                             whole = six.accel(t_ns, (x, y, z))
                         for reading in whole:

@@ -20,6 +20,9 @@ _UNKNOWN_NS = NS_PER_S // 200
 """The period of a device that has not yet shown it."""
 
 
+_NOTE_NS = 5 * NS_PER_S
+
+
 class Outlet:
     """Collects the readings of one stream. `dejitter` has the bound that the card tells.
 
@@ -33,19 +36,19 @@ class Outlet:
         self._t_ns: list[int] = []
         self._values: list[NDArray[np.float64] | Sequence[float]] = []
         self._last_ns = 0
+        self._noted_ns: int | None = None
 
     def to_host(self, stamp_ns: int, arrival_ns: int) -> int:
         """The stamp of the device on the host's clock; what was before is handed over where the
         device's clock was set."""
         if self._clock is None:
-            return stamp_ns
-        steps = self._clock.steps
+            # One that lies ahead would hold all that follow back.
+            return min(stamp_ns, arrival_ns)
+        before, card = self._clock.steps, self._card
         t_ns = self._clock.to_host(stamp_ns, arrival_ns)
-        if self._clock.steps != steps:
-            self.flush()
-            self._port.note(
-                self._stream, f"the device's clock was set, {self._clock.steps} times so far"
-            )
+        if self._clock.steps != before:
+            self._hand_over(card)
+            self._note(self._clock.steps, arrival_ns)
         return t_ns
 
     def push(self, t_ns: int, values: NDArray[np.float64] | Sequence[float]) -> None:
@@ -59,13 +62,22 @@ class Outlet:
 
     def flush(self) -> None:
         """Hand over what there is."""
+        self._hand_over(self._card)
+
+    def _hand_over(self, card: ClockCard) -> None:
         if not self._t_ns:
             return
         block = np.array(self._t_ns, np.int64), np.array(self._values, np.float32)
         period_ns = self._dejitter.period_ns or _UNKNOWN_NS
-        self._port.motion(self._stream, *block, period_ns, clock=self._card)
+        self._port.motion(self._stream, *block, period_ns, clock=card)
         self._t_ns.clear()
         self._values.clear()
+
+    def _note(self, steps: int, now_ns: int) -> None:
+        """Now and then: a column that is no clock would be set with every line."""
+        if self._noted_ns is None or now_ns - self._noted_ns >= _NOTE_NS:
+            self._noted_ns = now_ns
+            self._port.note(self._stream, f"the device's clock was set, {steps} times so far")
 
     def _ends_before(self, t_ns: int) -> bool:
         if not self._t_ns:

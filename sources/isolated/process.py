@@ -12,6 +12,7 @@ import os
 import socket
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Protocol
 
 import cbor2
@@ -78,18 +79,13 @@ async def isolated(
     The iteration raises `SourceLost` when the process or the device ends, `SourceStalled` when it
     hangs. On leaving, the process and what it started are gone within `TERM_S + KILL_S`.
     """
+    name = source.streams[0].name
     with contextlib.ExitStack() as stack:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        stack.enter_context(ours)
-        ours.setblocking(False)
-        memory_fd = shared_memory(picture_bytes)
         try:
-            slots = Slots(memory_fd, picture_bytes)
-            stack.callback(slots.close)
-            process = Process(source.streams[0].name, theirs, memory_fd)
-        finally:
-            os.close(memory_fd)
-            theirs.close()
+            ours, slots, process = _started(name, picture_bytes, stack)
+        except OSError as error:
+            # No memory, no descriptors, no processes left: of this source, for now.
+            raise SourceLost(f"{name}: its process cannot be started: {error}") from error
         try:
             kind = type(source)
             task = {
@@ -97,7 +93,9 @@ async def isolated(
                 "config": source.model_dump_json(),
                 "slot_bytes": picture_bytes,
             }
-            ours.send(cbor2.dumps(task))
+            # One that has died already says so at the first read.
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                ours.send(cbor2.dumps(task))
             link = Isolated(source.streams, ours, slots, process, clock, patience)
             try:
                 yield link
@@ -106,6 +104,22 @@ async def isolated(
                 link.discard()
         finally:
             process.close()
+
+
+def _started(
+    name: str, picture_bytes: int, stack: contextlib.ExitStack
+) -> tuple[socket.socket, Slots, Process]:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    stack.enter_context(ours)
+    with theirs:
+        ours.setblocking(False)
+        memory_fd = shared_memory(picture_bytes)
+        try:
+            slots = Slots(memory_fd, picture_bytes)
+            stack.callback(slots.close)
+            return ours, slots, Process(name, theirs, memory_fd)
+        finally:
+            os.close(memory_fd)
 
 
 class Isolated:
@@ -130,7 +144,7 @@ class Isolated:
         self._name = streams[0].name
         self._offset_ns = since_monotonic_ns(clock)
         self._watch = Watch(streams, patience, clock.now_ns())
-        self._cards: dict[str, ClockCard] = {}
+        self._cards: dict[str, tuple[ClockCard, ClockCard]] = {}
         self._waiting: Condition | None = None
         self._in_a_row = 0
 
@@ -177,6 +191,10 @@ class Isolated:
                         self._count(stream, made, dropped)
                     case _:
                         pass
+        for account in self.accounts.values():
+            # What was made, and could not be understood when it came.
+            if account.pending > 0:
+                account.drop("garbled", account.pending)
 
     async def _receive(self) -> bytes:
         # What is there is taken at once, but the event loop must have its turn.
@@ -225,13 +243,21 @@ class Isolated:
         head = message.head
         data = self._data(message)
         self._count(head.stream, head.made, head.dropped)
-        # One object for as long as it says the same, so that telling the worst is cheap.
-        card = self._cards.setdefault(head.stream, head.clock)
-        if card != head.clock:
-            card = self._cards[head.stream] = head.clock
         modality = self._modality[head.stream]
         t_ns = head.t_ns + self._offset_ns
+        card = self._card(head)
         return Sample(head.stream, modality, t_ns, head.duration_ns, data, card)
+
+    def _card(self, head: Head) -> ClockCard:
+        """Its offset is to CLOCK_MONOTONIC on the way here. One object for as long as it says the
+        same, so that telling the worst is cheap."""
+        said, card = self._cards.get(head.stream, (None, head.clock))
+        if said != head.clock:
+            card = head.clock
+            if card.offset_ns:  # 0: the host stamped
+                card = replace(card, offset_ns=card.offset_ns + self._offset_ns)
+            self._cards[head.stream] = head.clock, card
+        return card
 
     def _count(self, stream: str, made: int, dropped: Counts) -> None:
         """Note the counts so far of the process. It drops for causes other than those here."""

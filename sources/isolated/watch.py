@@ -26,8 +26,8 @@ class Patience(BaseModel):
 
     `open_s` from the start to the first sample of each stream; `stall_s` between two. `repeat_s`:
     the same picture for so long is a camera that hangs, and it is started again; the same reading,
-    or nothing but zeros from a microphone, is said and left as it is: to start them again would
-    not unmute them. None never judges.
+    nothing but zeros from a microphone or no return at all of a depth camera is said and left as
+    it is: to start them again would not unmute them. None never judges.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -83,6 +83,9 @@ class Watch:
                 why = f"silent: nothing but zeros {for_s}"
             case ImuBlock():
                 why = f"repeats one reading {for_s}"
+            case _ if sample.modality == "depth" and not mark.any():
+                # A wall nearer than it can see, or its lens is covered: no start would cure that.
+                why = f"no return in any picture {for_s}"
             case _:
                 raise SourceStalled(f"{sample.stream}: repeats one picture {for_s}")
         stream.said = True

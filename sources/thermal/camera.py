@@ -22,7 +22,7 @@ from sources.thermal.frames import (
 from sources.thermal.levels import LevelConfig
 from sources.thermal.outlet import Outlet
 from sources.thermal.units import Unit
-from sources.v4l2 import find
+from sources.v4l2 import Node, find
 from streamer.errors import SourceLost
 from streamer.protocols import Clock
 from streamer.types import NS_PER_S, StreamInfo
@@ -72,20 +72,25 @@ class Thermal(BaseModel):
         async with isolated(self, clock, self.patience, 2 * MOST_PIXELS) as samples:
             yield samples
 
-    def capture(self) -> Capture:
+    def node(self) -> Node:
+        """Where the camera is plugged in. Raises `SourceLost`."""
+        return find(self.device)
+
+    def capture(self, node: Node) -> Capture:
         """The open camera. Raises `SourceLost`."""
-        return v4l2(find(self.device).path, self.unit != "picture")
+        return v4l2(node.path, self.unit != "picture")
 
     def drive(self, port: Port) -> None:
-        capture = self.capture()
+        node = self.node()
+        capture = self.capture(node)
         try:
-            self._read(capture, port)
+            self._read(capture, node, port)
         except WrongPicture as error:
             raise SourceLost(f"{self.stream}: {error}") from None
         finally:
             capture.release()
 
-    def _read(self, capture: Capture, port: Port) -> None:
+    def _read(self, capture: Capture, node: Node, port: Port) -> None:
         import cv2
 
         width = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH))
@@ -103,6 +108,9 @@ class Thermal(BaseModel):
             outlet = Outlet(port, self.stream, self.unit, self.level)
         while capture.grab():
             t_ns = port.now_ns()
+            if not node.present:
+                # A camera that is gone can go on giving its last picture (opencv#14044).
+                raise SourceLost(f"{self.stream}: {node.path} was unplugged")
             decoded, frame = capture.retrieve()
             if not decoded:
                 port.lost(self.stream, "undecoded")

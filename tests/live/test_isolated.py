@@ -16,10 +16,10 @@ import pytest
 from sources.isolated.process import Isolated
 from sources.isolated.watch import Patience
 from streamer.channels import Account
-from streamer.clock import SystemClock
+from streamer.clock import SystemClock, monotonic_ns
 from streamer.errors import SourceLost, SourceStalled
 from streamer.supervise import Backoff, Ledgers, supervised
-from streamer.types import Condition, Sample, SourceStatus, pixels
+from streamer.types import HOST_CLOCK, NS_PER_S, Condition, Sample, SourceStatus, pixels
 from tests.collector import eventually
 from tests.descriptors import descriptors
 from tests.needs import ROOT
@@ -412,3 +412,43 @@ async def watched(puppet: Puppet, backoff: Backoff | None = None) -> AsyncGenera
     finally:
         task.cancel()
         await asyncio.wait([task])
+
+
+async def test_a_process_that_dies_before_it_has_its_task_costs_one_life(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    # It may be gone before or after it was told what to do.
+    for _ in range(20):
+        with pytest.raises(SourceLost, match="puppet: its process ended with status"):
+            async with Puppet().open(SystemClock()) as samples:
+                await anext(samples)
+
+
+async def test_a_process_that_cannot_be_started_costs_one_life(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    with pytest.raises(SourceLost, match=r"puppet: its process cannot be started: .*No such file"):
+        async with Puppet().open(SystemClock()):
+            pass
+
+
+@pytest.mark.parametrize("behind_ns", [12 * NS_PER_S, -(10**18)])
+async def test_the_offset_of_a_card_leads_from_the_devices_clock_to_the_runs(
+    behind_ns: int,
+) -> None:
+    before_ns = monotonic_ns()
+    async with Puppet(after=5, behind_ns=behind_ns).open(SystemClock()) as samples:
+        found, _ = await taken(samples)
+    for sample in found:
+        assert (sample.clock.domain, sample.clock.error_ns) == ("puppet", 5)
+        its_own_ns = sample.t_ns - sample.clock.offset_ns
+        assert before_ns - behind_ns < its_own_ns < monotonic_ns() - behind_ns
+        assert sample.clock is found[0].clock, "one card for as long as it says the same"
+
+
+async def test_the_card_of_the_host_has_no_offset() -> None:
+    async with Puppet(after=2).open(SystemClock()) as samples:
+        found, _ = await taken(samples)
+    assert [sample.clock for sample in found] == [HOST_CLOCK] * 2

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -197,3 +198,16 @@ def test_configurations_need_no_library_of_a_device() -> None:
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert result.returncode == 0, result.stderr
+
+
+def test_a_camera_that_goes_on_giving_pictures_after_it_was_unplugged(tmp_path: Path) -> None:
+    socket = tmp_path / "video0"
+    socket.touch()
+
+    async def run() -> None:
+        async with lepton(socket=socket, frames=1000).open(SystemClock()) as items:
+            async for _ in items:
+                socket.unlink(missing_ok=True)
+
+    with pytest.raises(SourceLost, match=r"video0 was unplugged"):
+        asyncio.run(run())

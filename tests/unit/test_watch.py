@@ -167,3 +167,20 @@ def test_what_is_silent_can_still_stall() -> None:
         watched.seen(sample(silence()), n * 100 * MS)
     with pytest.raises(SourceStalled, match="no sample"):
         watched.overdue(5900 * MS + 1500 * MS)
+
+
+def test_a_depth_camera_that_sees_nothing_is_said_and_left_alone() -> None:
+    def depth(millimetres: int, now_ns: int) -> Condition | None:
+        stored = Scaled(np.full((60, 80), millimetres, np.uint16), 0.001)
+        return watched.seen(Sample("cam", "depth", 0, 33 * MS, stored), now_ns)
+
+    watched = watch(StreamInfo("cam", "depth"))
+    said = [depth(0, n * 100 * MS) for n in range(100)]
+    assert [c for c in said if c] == [
+        Condition("cam", "stalled", "no return in any picture for 5 s")
+    ]
+    assert depth(800, 10_000 * MS) == Condition("cam", "online")
+    # Something that is there is never the same twice.
+    assert depth(800, 14_900 * MS) is None
+    with pytest.raises(SourceStalled, match="repeats one picture"):
+        depth(800, 15_000 * MS)

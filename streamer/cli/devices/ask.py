@@ -69,7 +69,9 @@ async def ask(kind: Kind, limit_s: float = LIMIT_S) -> Found:
         # With what it started, which may hold its pipes open.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
+        # One that is stuck in a driver does not end even then.
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), 1)
     return _judge(kind, code, said, words)
 
 

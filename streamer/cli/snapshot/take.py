@@ -67,4 +67,4 @@ async def _read(
                 if enough():
                     return
             elif isinstance(item, Condition):
-                taken[item.stream].why = item.why
+                taken[item.stream].why = item.why if item.state == "stalled" else ""
