@@ -29,15 +29,32 @@ def load(name: str, overrides: Sequence[str] = ()) -> RunConfig:
     return _settled(_load(RunConfig, name, "*.yaml", overrides))
 
 
+def load_sensors(name: str, overrides: Sequence[str] = ()) -> RunConfig:
+    """As `load`, for who looks at sensors only: without an encoder it has the one of none."""
+    tree = _read(name, "*.yaml", overrides)
+    tree.setdefault("encoder", {"kind": "noop"})
+    return _settled(_checked(RunConfig, tree))
+
+
 def load_training(name: str, overrides: Sequence[str] = ()) -> TrainConfig:
     """The configuration of a training at path `name`, or the built-in one of that name."""
     return _load(TrainConfig, name, "training/*.yaml", overrides)
 
 
 def _load(kind: type[Config], name: str, pattern: str, overrides: Sequence[str]) -> Config:
+    return _checked(kind, _read(name, pattern, overrides))
+
+
+def _read(name: str, pattern: str, overrides: Sequence[str]) -> dict[str, Any]:
     tree = _tree(name, _text(name, pattern, "configuration"))
     for override in overrides:
         _put(tree, override)
+    if "sources" in tree and tree["sources"] is None:
+        tree["sources"] = []  # a list of which every entry is a comment
+    return tree
+
+
+def _checked(kind: type[Config], tree: dict[str, Any]) -> Config:
     try:
         return kind.model_validate(tree)
     except ValidationError as error:

@@ -139,7 +139,9 @@ class RunConfig(Strict):
     @model_validator(mode="after")
     def _streams_are_there_and_unique(self) -> "RunConfig":
         if not self.sources:
-            raise ValueError("sources: expected at least one")
+            raise ValueError(
+                "sources: expected at least one; `streamer devices` finds what is plugged in"
+            )
         for source in self.sources:
             for name in _names(source):
                 # They become levels of topics, and a "#" there would be found out by the broker.

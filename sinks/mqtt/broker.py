@@ -107,6 +107,9 @@ async def _mosquitto(program: str, port: int) -> AsyncGenerator[None]:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log_file,
                 stderr=log_file,
+                # Ctrl-C in a terminal goes to all of its programs; this one has yet to take what
+                # is left to be said.
+                start_new_session=True,
             )
         try:
             if not await _answers(child, port):

@@ -54,7 +54,9 @@ class Thermal(BaseModel):
     @model_validator(mode="after")
     def _fits_together(self) -> "Thermal":
         if self.unit == "counts" and self.level is None:
-            raise ValueError("level: expected one, or the scale and offset of the counts as unit")
+            raise ValueError(
+                "level: counts need one, as {kind: slow}, or their scale and offset as unit"
+            )
         if self.unit == "picture" and (self.level or self.telemetry_rows):
             raise ValueError("unit picture: expected neither level nor telemetry_rows")
         return self

@@ -39,7 +39,9 @@ class Cptv(BaseModel):
     @model_validator(mode="after")
     def _fits_together(self) -> "Cptv":
         if self.unit == "counts" and self.level is None:
-            raise ValueError("level: expected one, or the scale and offset of the counts as unit")
+            raise ValueError(
+                "level: counts need one, as {kind: slow}, or their scale and offset as unit"
+            )
         return self
 
     @property

@@ -48,6 +48,7 @@ def started(*arguments: str) -> subprocess.Popen[str]:
         text=True,
         env={**os.environ, **OURS},
         cwd=ROOT,
+        start_new_session=True,  # a signal to its group reaches it and all that it started
     )
 
 

@@ -6,7 +6,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from configs.load import label_set, load
+from configs.load import label_set, load, load_sensors
 from configs.schema import RunConfig
 from encoders.noop import NoopEncoder
 from encoders.zeroshot import TEMPERATURES
@@ -184,3 +184,18 @@ def test_a_label_set_of_ones_own(tmp_path: Path) -> None:
     mine = label_set(str(path))
     assert mine.labels == ("a kettle", "a pan")
     assert mine.prompts("a pan") == ("the smell of a pan",)
+
+
+def test_looking_at_sensors_needs_no_encoder(tmp_path: Path) -> None:
+    path = tmp_path / "robot.yaml"
+    path.write_text("sources:\n  - {kind: world}\n")
+    with pytest.raises(ConfigError, match="encoder: Field required"):
+        load(str(path))
+    assert isinstance(load_sensors(str(path)).encoder, NoopEncoder)
+
+
+def test_a_list_of_comments_says_how_to_find_sensors(tmp_path: Path) -> None:
+    path = tmp_path / "robot.yaml"
+    path.write_text("sources:\n  # camera: none found\n")
+    with pytest.raises(ConfigError, match="`streamer devices` finds what is plugged in"):
+        load_sensors(str(path))

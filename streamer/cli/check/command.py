@@ -9,7 +9,7 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
-from configs.load import load
+from configs.load import load_sensors
 from configs.schema import RunConfig
 from sinks.mqtt.sink import MqttSink
 from streamer.cli.check.look import Look, look_at
@@ -34,7 +34,7 @@ def check(
     """
     say_logs()
     with one_line_errors("check", as_json=as_json):
-        settings = load(config, overrides or ())
+        settings = load_sensors(config, overrides or ())
         preflight(settings)
         seen = asyncio.run(_look_at_all(settings.sources, seconds))
     topics = _topics(settings)

@@ -9,7 +9,7 @@ import cv2
 import typer
 from rich.markup import escape
 
-from configs.load import load
+from configs.load import load_sensors
 from configs.schema import RunConfig
 from streamer.cli.output import Json, Overrides, console, emit, one_line_errors, say_logs
 from streamer.cli.snapshot.draw import draw
@@ -40,7 +40,7 @@ def snapshot(
     """
     say_logs()
     with one_line_errors("snapshot", as_json=as_json):
-        settings = load(config, overrides or ())
+        settings = load_sensors(config, overrides or ())
         files = _files(settings, out, force=force)
         taken = asyncio.run(_take_all(settings.sources, seconds))
         report = {each.stream: _put(each, files[each.stream]) for each in taken}
