@@ -1,5 +1,7 @@
 """A process that grows for days is started again."""
 
+import gc
+
 import numpy as np
 import pytest
 
@@ -32,6 +34,7 @@ def test_a_process_that_stays_as_it_is_goes_on() -> None:
 
 
 def test_what_this_process_holds_is_measured() -> None:
+    gc.collect()  # what other tests left must not go while this one measures
     before = own_bytes()
-    held = np.ones(64 << 20, np.uint8)
-    assert own_bytes() - before == pytest.approx(held.nbytes, rel=0.2)
+    held = np.ones(256 << 20, np.uint8)
+    assert own_bytes() - before == pytest.approx(held.nbytes, rel=0.3)
