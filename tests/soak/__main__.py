@@ -30,8 +30,9 @@ from tests.mosquitto import Mosquitto
 from tests.needs import ROOT
 from tests.soak.judge import Verdict, judge
 from tests.soak.observer import Observer, observing
+from tests.soak.processes import family, left_of
 from tests.soak.table import table
-from tests.soak.timeline import Fault, Terms
+from tests.soak.timeline import Ending, Fault, Terms
 
 HOP_S, LATENESS_S = 0.5, 0.1
 LENGTHS_S = {"front": 2.0, "mic": 2.0, "base": 5.0, "front-depth": 2.0, "front-thermal": 2.0}
@@ -57,9 +58,10 @@ def main() -> int:
         round(LATENESS_S * NS_PER_S),
         {stream: round(s * NS_PER_S) for stream, s in LENGTHS_S.items()},
         round(chosen.allowance * NS_PER_S),
+        chosen.seconds,
     )
     with TemporaryDirectory(prefix="soak-run-") as folder:
-        verdict = soak(Path(folder), chosen.seconds, chosen.seed, terms)
+        verdict = soak(Path(folder), chosen.seed, terms)
     print(table(verdict.figures))
     for line in verdict.broken:
         print(line, file=sys.stderr)
@@ -68,8 +70,8 @@ def main() -> int:
     return 1 if verdict.broken else 0
 
 
-def soak(folder: Path, seconds: float, seed: int, terms: Terms) -> Verdict:
-    """Run it for `seconds` from when every stream publishes. What it logs is in `folder`."""
+def soak(folder: Path, seed: int, terms: Terms) -> Verdict:
+    """Run it for as long as `terms` say from when every stream publishes. It logs to `folder`."""
     (folder / "broker").mkdir()
     # A queue that no run can fill: what is missed is to be the robot's own doing.
     lines = ("allow_anonymous true", "set_tcp_nodelay true", "max_queued_messages 0")
@@ -81,7 +83,7 @@ def soak(folder: Path, seconds: float, seed: int, terms: Terms) -> Verdict:
             (folder / "robot.yaml").write_text(
                 yaml.safe_dump(robot(rigged["sources"], broker.port)), encoding="utf-8"
             )
-            return _run(folder, rigged["environment"], injector, observer, seconds, terms)
+            return _run(folder, rigged["environment"], injector, observer, terms)
     finally:
         broker.kill()
 
@@ -101,7 +103,6 @@ def _run(
     environment: Mapping[str, str],
     injector: "Injector",
     observer: Observer,
-    seconds: float,
     terms: Terms,
 ) -> Verdict:
     log = folder / "run.log"
@@ -122,9 +123,9 @@ def _run(
             raise TimeoutError(f"not every stream came up:\n{tail(log)}")
         clock = SystemClock()
         began_ns = clock.now_ns()
-        injector.tell({"pid": run.pid, "seconds": seconds})
+        injector.tell({"pid": run.pid, "seconds": terms.seconds})
         faults = injector.faults()
-        rest_s = seconds - (clock.now_ns() - began_ns) / NS_PER_S
+        rest_s = terms.seconds - (clock.now_ns() - began_ns) / NS_PER_S
         # It is not to end by itself.
         try:
             run.wait(max(0.0, rest_s))
@@ -132,6 +133,7 @@ def _run(
             ended_ns = clock.now_ns()
         else:
             raise RuntimeError(f"the run ended by itself:\n{tail(log)}")
+        relatives = family(run.pid)
         run.send_signal(signal.SIGTERM)
         said, _ = run.communicate(timeout=STOP_S)
     finally:
@@ -141,7 +143,9 @@ def _run(
         raise TimeoutError(f"the run did not say that it was over:\n{tail(log)}")
     if not said.strip():
         raise RuntimeError(f"no report, status {run.returncode}:\n{tail(log)}")
-    verdict = judge(observer.timeline(ended_ns), faults, json.loads(said.splitlines()[-1]), terms)
+    report = json.loads(said.splitlines()[-1])
+    ending = Ending(run.returncode, left_of(relatives))
+    verdict = judge(observer.timeline(ended_ns), faults, report, ending, terms)
     if verdict.broken:
         print(tail(log), file=sys.stderr)
     return verdict

@@ -4,17 +4,21 @@
   lateness + hop after that end, whatever happens to the others.
 - What cuts a device off is told within 1 s, what makes it hang within 2 s.
 - It is online again within 5 s of its device's return, while the restart budget lasts.
+- Nothing else cuts it off, and the faults that were to be done were done.
 - Memory is flat, and every sample and every message is accounted for.
+- The program ends with the status that its report explains, and its processes end with it.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
 from streamer.types import NS_PER_S
-from tests.soak.timeline import Fault, Heard, Memory, Said, Terms, Timeline
+from tests.soak.outages import RECOVERY_S, Outage, lost_without_a_fault, outages_of
+from tests.soak.schedule import EVERY_S
+from tests.soak.timeline import Ending, Fault, Heard, Memory, Terms, Timeline
 
 NOTICE_S: Mapping[str, float | None] = {
     "killed": 1,
@@ -27,30 +31,10 @@ NOTICE_S: Mapping[str, float | None] = {
 }
 """By kind: in how many seconds it must be told; None: it need not be noticed at all."""
 
-RECOVERY_S = 5.0
 GROWTH_MB = 20.0
 WARM_UP_S = 20.0
-BUDGET, PERIOD_S = 12, 60
-"""Of `streamer.supervise.Backoff`: more losses than this in that time, and tries become rare."""
-
 MOST_EXCUSED = 0.1
 """Of all faults. More that found the budget spent, and the run says nothing about recovery."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outage:
-    """What became of a fault: `noticed_ns` None if it was never told; `recovered_ns` None if it
-    was told and never taken back. Both are None for one that went by unnoticed."""
-
-    fault: Fault
-    noticed_ns: int | None
-    recovered_ns: int | None
-    spent: bool
-
-    @property
-    def over_ns(self) -> int | None:
-        """When the device was whole and known to be; None if it never was again."""
-        return self.fault.back_ns if self.noticed_ns is None else self.recovered_ns
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,39 +46,62 @@ class Verdict:
 
 
 def judge(
-    timeline: Timeline, faults: Sequence[Fault], report: Mapping[str, Any], terms: Terms
+    timeline: Timeline,
+    faults: Sequence[Fault],
+    report: Mapping[str, Any],
+    ending: Ending,
+    terms: Terms,
 ) -> Verdict:
     """`report` is what the run printed at its end (`streamer run --json`)."""
     outages = [o for stream in terms.lengths_ns for o in outages_of(stream, timeline, faults)]
     kinds, told = _faults(outages)
+    lapses = [
+        f"{stream}: lost without a fault at {s.at_ns}: {s.state} {s.why}".rstrip()
+        for stream in terms.lengths_ns
+        for s in lost_without_a_fault(stream, timeline, outages)
+    ]
     streams, late = _streams(timeline, outages, terms)
     memory, grown = _memory(timeline.memory)
     lost = accounts(report, timeline.heard)
     return Verdict(
-        {"faults": kinds, "streams": streams, "memory": memory, "messages": len(timeline.heard)},
-        [*told, *late, *grown, *lost],
+        {
+            "faults": kinds,
+            "streams": streams,
+            "memory": memory,
+            "messages": len(timeline.heard),
+            "status": ending.status,
+            "lost": list(report["lost"]),
+        },
+        [*_done(outages, terms), *told, *lapses, *late, *grown, *lost, *_ended(report, ending)],
     )
 
 
-def outages_of(stream: str, timeline: Timeline, faults: Iterable[Fault]) -> list[Outage]:
-    """What became of the faults of one stream, in their order."""
-    said = [s for s in timeline.said if s.stream == stream]
-    mine = sorted((f for f in faults if f.stream == stream), key=lambda fault: fault.at_ns)
-    until = [fault.at_ns for fault in mine[1:]] + [timeline.ended_ns]
-    return [_outage(fault, said, next_ns) for fault, next_ns in zip(mine, until, strict=False)]
+def _done(outages: Sequence[Outage], terms: Terms) -> list[str]:
+    """A run without faults says nothing."""
+    least = max(1, int(terms.seconds // EVERY_S))
+    broken: list[str] = []
+    for stream in terms.lengths_ns:
+        done = sum(o.fault.stream == stream for o in outages)
+        if done < least:
+            broken.append(f"{stream}: {done} faults in {terms.seconds:g} s, not {least}")
+    return broken
 
 
-def _outage(fault: Fault, said: Sequence[Said], until_ns: int) -> Outage:
-    during = [s for s in said if fault.at_ns <= s.at_ns < until_ns]
-    bad = [s.at_ns for s in during if s.state != "online"]
-    if not bad:
-        return Outage(fault, None, None, spent=False)
-    back = next((s for s in during if s.state == "online" and s.at_ns > bad[-1]), None)
-    # What was said last before the period began; a run begins with no losses.
-    period_ns = (back.at_ns if back else until_ns) - PERIOD_S * NS_PER_S
-    before = max((s.restarts for s in said if s.at_ns <= period_ns), default=0)
-    losses = max(s.restarts for s in during) - before
-    return Outage(fault, bad[0], back.at_ns if back else None, spent=losses > BUDGET)
+def _ended(report: Mapping[str, Any], ending: Ending) -> list[str]:
+    """What the run says that it lost is broken, unless a sink declared it: `accounts` has these."""
+    lost = report["lost"]
+    declared = {
+        f"sink {sink['kind']}: {count} messages ({cause})"
+        for sink in report["sinks"]
+        for cause, count in sink["dropped"].items()
+    }
+    broken = [f"the run lost: {line}" for line in lost if line not in declared]
+    expected = 1 if lost else 0
+    if ending.status != expected:
+        broken.append(f"the run ended with status {ending.status}, not {expected}")
+    if report["ok"] != (not lost):
+        broken.append(f"the run says ok: {report['ok']}, and lost: {len(lost)} lines")
+    return broken + [f"still there after the run: {process}" for process in ending.left]
 
 
 def _faults(outages: Sequence[Outage]) -> tuple[dict[str, Any], list[str]]:
@@ -106,13 +113,18 @@ def _faults(outages: Sequence[Outage]) -> tuple[dict[str, Any], list[str]]:
     excused = sum(outage.spent for outage in outages)
     if excused > MOST_EXCUSED * len(outages):
         broken.append(f"{excused} of {len(outages)} faults found the restart budget spent")
-    figures: dict[str, Any] = {"count": len(outages), "budget_spent": excused}
+    figures: dict[str, Any] = {
+        "count": len(outages),
+        "budget_spent": excused,
+        "excused": [outage.name for outage in outages if outage.spent],
+    }
     for name, some in sorted(by_kind.items()):
+        # One that is not excused and did not recover in time is broken already.
+        if all(outage.spent for outage in some):
+            broken.append(f"{name}: never without the budget spent, so nothing is known of it")
         noticed = [o.noticed_ns - o.fault.at_ns for o in some if o.noticed_ns is not None]
         recovered = [
-            o.recovered_ns - _whole_ns(o)
-            for o in some
-            if o.recovered_ns is not None and not o.spent
+            o.recovered_ns - o.whole_ns for o in some if o.recovered_ns is not None and not o.spent
         ]
         figures[name] = {
             "n": len(some),
@@ -124,7 +136,7 @@ def _faults(outages: Sequence[Outage]) -> tuple[dict[str, Any], list[str]]:
 
 def _told(outage: Outage) -> list[str]:
     fault, limit_s = outage.fault, NOTICE_S[outage.fault.kind]
-    name = f"{fault.stream} {fault.kind} at {fault.at_ns}"
+    name = outage.name
     broken: list[str] = []
     if outage.noticed_ns is None:
         return [] if limit_s is None else [f"{name}: never told"]
@@ -132,16 +144,9 @@ def _told(outage: Outage) -> list[str]:
         broken.append(f"{name}: told after {_s(outage.noticed_ns - fault.at_ns)} s, not {limit_s}")
     if outage.recovered_ns is None:
         broken.append(f"{name}: never online again")
-    elif not outage.spent and (took := outage.recovered_ns - _whole_ns(outage)) > RECOVERY_S * 1e9:
+    elif not outage.spent and (took := outage.recovered_ns - outage.whole_ns) > RECOVERY_S * 1e9:
         broken.append(f"{name}: online {_s(took)} s after its return, not {RECOVERY_S:g}")
     return broken
-
-
-def _whole_ns(outage: Outage) -> int:
-    """From when on it could recover. A hang that is over with its own process begins to be over
-    when it is noticed."""
-    fault = outage.fault
-    return max(fault.back_ns, outage.noticed_ns or 0) if fault.kind == "frozen" else fault.back_ns
 
 
 def _streams(

@@ -53,8 +53,16 @@ class Timeline:
 
 
 @dataclass(frozen=True, slots=True)
+class Ending:
+    """How the program ended: its exit status, and which of its processes outlived it."""
+
+    status: int
+    left: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Terms:
-    """What the run promised. `lengths_ns` by stream.
+    """What the run promised. `lengths_ns` by stream; `seconds`: how long it was to be harmed.
 
     `allowance_ns` is for the machine: how late a process may wake up, and the broker's part.
     """
@@ -63,3 +71,4 @@ class Terms:
     lateness_ns: int
     lengths_ns: Mapping[str, int]
     allowance_ns: int
+    seconds: float

@@ -6,6 +6,7 @@ cam        k--o                          a fault, told, and online again
 base       every end of the grid has its embedding, 0.15 s later
 """
 
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -13,12 +14,17 @@ from typing import Any
 import pytest
 
 from streamer.types import NS_PER_S
-from tests.soak.judge import Verdict, accounts, judge, outages_of
-from tests.soak.timeline import Fault, Heard, Memory, Said, Terms, Timeline
+from tests.soak.judge import Verdict, accounts, judge
+from tests.soak.outages import outages_of
+from tests.soak.processes import family, left_of
+from tests.soak.schedule import schedule
+from tests.soak.timeline import Ending, Fault, Heard, Memory, Said, Terms, Timeline
 
 HOP_NS = NS_PER_S // 2
 SECONDS = 120
-TERMS = Terms(HOP_NS, NS_PER_S // 10, {"cam": 2 * NS_PER_S, "base": 5 * NS_PER_S}, NS_PER_S // 4)
+TERMS = Terms(
+    HOP_NS, NS_PER_S // 10, {"cam": 2 * NS_PER_S, "base": 5 * NS_PER_S}, NS_PER_S // 4, SECONDS
+)
 
 
 def at(seconds: float) -> int:
@@ -52,11 +58,18 @@ def report(**embeddings: int) -> dict[str, Any]:
         }
         for name, count in embeddings.items()
     }
-    return {"streams": streams, "fused": 0, "sinks": [{"dropped": {}}]}
+    sinks = [{"kind": "mqtt", "dropped": {}}]
+    return {"streams": streams, "fused": 0, "sinks": sinks, "ok": True, "lost": []}
 
 
 ONLINE = [said("online", 1, 0), said("online", 1, 0, "base")]
 UNPLUGGED = fault("unplugged", 60, 62)
+# As many faults as are to be done; these need not be noticed.
+OTHERS = [
+    *(fault("garbage", s, s) for s in (20, 30, 40)),
+    *(fault("garbage", s, s, "base") for s in (10, 20, 30, 40)),
+]
+ENDED = Ending(0, ())
 TOLD = [*ONLINE, said("offline", 60.4, 0), said("online", 63, 3)]
 GOOD = Timeline(
     [*heard("cam"), *heard("base")],
@@ -67,12 +80,22 @@ GOOD = Timeline(
 
 
 def judged(
-    timeline: Timeline = GOOD, *faults: Fault, told: dict[str, Any] | None = None
+    timeline: Timeline = GOOD,
+    *faults: Fault,
+    told: dict[str, Any] | None = None,
+    ending: Ending = ENDED,
 ) -> Verdict:
-    if told is None:
-        counts = {s: sum(h.stream == s for h in timeline.heard) for s in ("cam", "base")}
-        told = report(**counts)
-    return judge(timeline, faults or (UNPLUGGED,), told, TERMS)
+    done = [*(faults or (UNPLUGGED,)), *OTHERS]
+    return judge(timeline, done, told or told_of(timeline), ending, TERMS)
+
+
+def told_of(timeline: Timeline) -> dict[str, Any]:
+    return report(**{s: sum(h.stream == s for h in timeline.heard) for s in ("cam", "base")})
+
+
+def telling(*states: Said) -> Timeline:
+    """A good run in which these are told as well."""
+    return replace(GOOD, said=sorted([*GOOD.said, *states], key=lambda s: s.at_ns))
 
 
 def without(unwanted: Callable[[Heard], bool]) -> Timeline:
@@ -185,7 +208,8 @@ def test_a_spent_budget_excuses_a_late_return_but_not_everything() -> None:
     spent = replace(GOOD, said=[*ONLINE, said("offline", 60.4, 0), said("online", 95, 13)])
     verdict = judged(spent)
     assert verdict.figures["faults"]["budget_spent"] == 1
-    assert verdict.broken == ["1 of 1 faults found the restart budget spent"]
+    assert verdict.figures["faults"]["excused"] == [f"cam unplugged at {at(60)}"]
+    assert "1 of 8 faults found the restart budget spent" in verdict.broken
     # Losses of more than a minute ago no longer count: 14 - 3 of them are left.
     old = [*ONLINE, said("offline", 10, 0), said("online", 12, 3), said("offline", 90.4, 3)]
     late = replace(GOOD, said=[*old, said("online", 98, 14)])
@@ -232,3 +256,113 @@ def test_an_embedding_that_vanishes_is_found_unless_it_was_declared() -> None:
     assert accounts(told, good[1:]) == []
     told["sinks"][0]["dropped"] = {}
     assert accounts(told, [*good, Heard("fused", 0, 1, 2)]) != [], "one that nobody published"
+
+
+def test_a_status_that_the_report_does_not_explain_is_found() -> None:
+    assert judged(ending=Ending(1, ())).broken == ["the run ended with status 1, not 0"]
+    assert judged(ending=Ending(-11, ())).broken == ["the run ended with status -11, not 0"]
+    told = told_of(GOOD)
+    told["sinks"][0]["dropped"] = {"in_doubt": 2}
+    told |= {"ok": False, "lost": ["sink mqtt: 2 messages (in_doubt)"]}
+    verdict = judged(told=told, ending=Ending(1, ()))
+    assert verdict.broken == []
+    assert verdict.figures["lost"] == ["sink mqtt: 2 messages (in_doubt)"]
+    assert judged(told=told).broken == ["the run ended with status 0, not 1"]
+
+
+def test_what_the_run_lost_is_found_unless_a_sink_declared_it() -> None:
+    lost = ["7 embeddings (closed)", "sink mqtt: 3 messages not sent", "sink mqtt: 1 messages (x)"]
+    told = told_of(GOOD) | {"ok": False, "lost": lost}
+    assert judged(told=told, ending=Ending(1, ())).broken == [f"the run lost: {s}" for s in lost]
+    [broken] = judged(told=told_of(GOOD) | {"ok": False}).broken
+    assert broken == "the run says ok: False, and lost: 0 lines"
+
+
+def test_a_process_that_outlives_the_run_is_found() -> None:
+    [broken] = judged(ending=Ending(0, ["77 sleep 60"])).broken
+    assert broken == "still there after the run: 77 sleep 60"
+    command = ["sh", "-c", "sleep 60 & echo up; wait"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as shell:
+        assert shell.stdout is not None
+        assert shell.stdout.readline() == b"up\n"
+        relatives = family(shell.pid)
+        shell.kill()
+        shell.wait()
+        [left] = left_of(relatives)
+    assert left == f"{relatives[0].pid} sleep 60"
+    assert left_of(relatives) == [], "they were killed"
+
+
+def test_a_run_without_its_faults_says_nothing() -> None:
+    quiet = replace(GOOD, said=ONLINE)
+    assert judge(quiet, (), told_of(GOOD), ENDED, TERMS).broken == [
+        "cam: 0 faults in 120 s, not 4",
+        "base: 0 faults in 120 s, not 4",
+    ]
+    few = judge(quiet, OTHERS, told_of(GOOD), ENDED, TERMS)
+    assert few.broken == ["cam: 3 faults in 120 s, not 4"]
+    # One that is too short for a fault proves no more.
+    short = judge(quiet, OTHERS[:3], told_of(GOOD), ENDED, replace(TERMS, seconds=20))
+    assert short.broken == ["base: 0 faults in 20 s, not 1"]
+
+
+@pytest.mark.parametrize("seconds", [30, 59.9, 60, SECONDS])
+def test_a_schedule_has_faults_enough(seconds: float) -> None:
+    planned = schedule(5, seconds, {"cam": ("garbage",), "base": ("clock set", "garbage")})
+    done = [fault(p.kind, p.at_s, p.at_s, p.stream) for p in planned]
+    quiet = replace(GOOD, said=ONLINE)
+    terms = replace(TERMS, seconds=seconds)
+    assert judge(quiet, done, told_of(GOOD), ENDED, terms).broken == []
+
+
+@pytest.mark.parametrize(
+    ("stream", "lost_s", "back_s"),
+    [
+        ("base", 5, 6),  # before its first fault
+        ("base", 61, 62),  # another stream's fault is no excuse
+        ("cam", 100, 101),  # long after its own
+        ("cam", 67.5, 68),  # its device had to be back, and was
+        ("cam", 27, 28),  # after one that nobody noticed
+    ],
+)
+def test_a_stream_that_is_lost_without_a_fault_is_found(
+    stream: str, lost_s: float, back_s: float
+) -> None:
+    lost = telling(said("offline", lost_s, 1, stream), said("online", back_s, 2, stream))
+    assert judged(lost).broken == [f"{stream}: lost without a fault at {at(lost_s)}: offline"]
+
+
+def test_a_state_that_is_said_again_is_no_loss() -> None:
+    again = telling(
+        said("online", 15, 0),
+        said("online", 60.2, 0),
+        said("offline", 61, 0),
+        said("online", 70, 3),
+        said("online", 90, 0, "base"),
+        said("offline", SECONDS + 0.1, 3),
+    )
+    verdict = judged(again)
+    assert verdict.broken == []
+    assert verdict.figures["faults"]["cam: unplugged"]["recovered_s"]["max"] == 1.0
+
+
+def test_a_fault_that_need_not_be_noticed_may_be() -> None:
+    noticed = telling(said("stalled", 21.8, 0), said("online", 23, 1))
+    verdict = judged(noticed)
+    assert verdict.broken == []
+    assert verdict.figures["faults"]["cam: garbage"]["recovered_s"]["max"] == 3.0
+
+
+def test_a_kind_that_always_found_the_budget_spent_is_not_known() -> None:
+    states = [*ONLINE, said("offline", 60.4, 0), said("online", 95, 13)]
+    many = [fault("garbage", 41 + n / 10, 41 + n / 10) for n in range(10)]
+    verdict = judged(replace(GOOD, said=states), UNPLUGGED, *many)
+    assert verdict.broken == [
+        "cam: unplugged: never without the budget spent, so nothing is known of it"
+    ]
+    # Of two, one was in time.
+    both = [*ONLINE, said("offline", 12.4, 0), said("online", 14, 2)]
+    both += [said("offline", 60.4, 2), said("online", 95, 15)]
+    verdict = judged(replace(GOOD, said=both), fault("unplugged", 12, 13), UNPLUGGED, *many)
+    assert verdict.broken == []
+    assert verdict.figures["faults"]["excused"] == [f"cam unplugged at {at(60)}"]

@@ -6,7 +6,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.soak.judge import RECOVERY_S
+from tests.soak.outages import RECOVERY_S
 from tests.soak.schedule import schedule
 
 KINDS = {
