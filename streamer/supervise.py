@@ -207,8 +207,12 @@ class _States:
 
     async def lost(self, error: SourceLost, restarts: int) -> None:
         state: SourceState = "stalled" if isinstance(error, SourceStalled) else "offline"
-        if await self.all(state, str(error), restarts):
-            log.warning("source lost, will be reopened: %s", error)
+        why = str(error)
+        if not why.startswith(tuple(f"{stream}: " for stream in self._modality)):
+            # What was raised far from the configuration knows a device, and not whose it is.
+            why = f"{next(iter(self._modality))}: {why}"
+        if await self.all(state, why, restarts):
+            log.warning("source lost, will be reopened: %s", why)
 
     async def all(self, state: SourceState, why: str, restarts: int) -> bool:
         """Say this of every stream. False if nothing was heard since it was said last."""

@@ -7,20 +7,30 @@ joined in its middle, lose bytes, or speak of something else.
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from math import isfinite
+from math import isfinite, nan
 from operator import xor
 from typing import Literal, TypeAlias
 
 from sources.imu.units import TimeUnit, exact_ns
+from streamer.types import NS_PER_S
 
 LINE_BYTES = 512
 """No reading is longer; what goes on without an end of line is not one."""
 
+FRUITLESS_NS = 3 * NS_PER_S
+FRUITLESS_LINES = 50
+"""None of so many lines in so long a time is a reading: what was declared is not what comes."""
+
+_SHOWN = 80
+"""Characters of a line that a message repeats."""
+
 _LARGEST = 1e9
 """Of a number in a cell, whatever its unit: more is damage."""
+
+_NO_TEXT = "not text: is the baud rate right?"
 
 _END = re.compile(rb"[\r\n]+")
 _SUM = re.compile(rb"^[$!]?(.*)\*([0-9A-Fa-f]{2})$", re.DOTALL)
@@ -29,11 +39,12 @@ Cause: TypeAlias = Literal["half_line", "long_line", "checksum", "garbage"]
 
 
 class Damaged(ValueError):
-    """A line that is no reading, and why."""
+    """A line that is no reading: what it counts as, and why in words."""
 
-    def __init__(self, cause: Cause) -> None:
-        super().__init__(cause)
+    def __init__(self, cause: Cause, why: str) -> None:
+        super().__init__(f"{cause}: {why}")
         self.cause: Cause = cause
+        self.why = why
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,28 +77,70 @@ class Layout:
         try:
             text = body.decode("ascii").strip()
         except UnicodeDecodeError:
-            raise Damaged("garbage") from None
+            raise Damaged("garbage", _NO_TEXT) from None
         cells = text.split() if self.delimiter == " " else text.split(self.delimiter)
         if self.prefix and cells[:1] != [self.prefix]:
             if self.checksum:
                 return None
-            raise Damaged("garbage")
+            raise Damaged("garbage", "of another name")
+        wanted = (*self.columns, *(() if self.time is None else (self.time,)))
+        if max(wanted) >= len(cells):
+            raise Damaged("garbage", f"column {max(wanted)} of {len(cells)} is missing")
+        values = tuple(_number(cells, column) for column in self.columns)
         try:
-            values = tuple(_number(cells[column]) for column in self.columns)
             stamp_ns = None if self.time is None else exact_ns(cells[self.time], self.time_unit)
-        except (IndexError, ValueError):
-            raise Damaged("garbage") from None
+        except ValueError:
+            raise Damaged("garbage", f"column {self.time} is no number") from None
         return Reading(stamp_ns, values)
+
+    def named(self, line: bytes) -> bool:
+        """Whether it begins as a reading does, whole or not."""
+        cells = line.split(None if self.delimiter == " " else self.delimiter.encode(), 1)
+        return not self.prefix or (bool(cells) and cells[0].strip() == self.prefix.encode())
 
     def _checked(self, line: bytes) -> bytes:
         match = _SUM.match(line.strip())
         if not self.checksum:
             return line if match is None else line[: line.rindex(b"*")]
         if match is None:
-            raise Damaged("half_line" if line.isascii() else "garbage")
+            if line.isascii():
+                raise Damaged("half_line", "no checksum at its end")
+            raise Damaged("garbage", _NO_TEXT)
         if reduce(xor, match[1], 0) != int(match[2], 16):
-            raise Damaged("checksum")
+            raise Damaged("checksum", "its checksum is another")
         return line[: line.rindex(b"*")]
+
+
+class Fruitless:
+    """The lines since the last reading, of any name. A line that begins as a reading does tells
+    more than others that came after it."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self.reading()
+
+    def reading(self) -> None:
+        """One came: all is well."""
+        self._lines, self._since_ns = 0, 0
+        self._last, self._why, self._named = b"", "", False
+
+    def line(self, line: bytes, why: str, now_ns: int) -> None:
+        """One that is no reading, and why."""
+        if not self._lines:
+            self._since_ns = now_ns
+        self._lines += 1
+        if (named := self._layout.named(line)) or not self._named:
+            self._last, self._why, self._named = line, why, named
+
+    def verdict(self, now_ns: int) -> str:
+        """What is wrong, in one line of printable characters; empty while nobody can know."""
+        if self._lines < FRUITLESS_LINES or now_ns - self._since_ns < FRUITLESS_NS:
+            return ""
+        why = self._why if self._named else f"no line begins with {self._layout.prefix}"
+        last = ascii(self._last.decode("latin-1"))[1:-1]
+        if len(last) > _SHOWN:
+            last = last[: _SHOWN - 1] + "…"
+        return f"{self._lines} lines came and none is a reading: {why}; the last was '{last}'"
 
 
 class Splitter:
@@ -121,8 +174,11 @@ class Splitter:
             self._rest, self._skipped = b"", True
 
 
-def _number(cell: str) -> float:
-    value = float(cell)
+def _number(cells: Sequence[str], column: int) -> float:
+    try:
+        value = float(cells[column])
+    except ValueError:
+        value = nan
     if not isfinite(value) or abs(value) > _LARGEST:
-        raise ValueError(cell)
+        raise Damaged("garbage", f"column {column} is no number")
     return value

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sources.clockmap import ClockMap
 from sources.imu.dejitter import Dejitter
-from sources.imu.lines import Damaged, Layout, Splitter
+from sources.imu.lines import Damaged, Fruitless, Layout, Splitter
 from sources.imu.outlet import BLOCK_NS, Outlet
 from sources.imu.units import TIME_EXPONENTS, AccelUnit, GyroUnit, TimeUnit, scales
 from sources.isolated.port import Port
@@ -97,7 +97,10 @@ class SerialLines(BaseModel):
             yield samples
 
     def drive(self, port: Port) -> None:
-        """Read until the port is gone. Damaged lines count as lost, with their cause."""
+        """Read until the port is gone. Damaged lines count as lost, with their cause.
+
+        Raises `SourceLost` too where lines come and none is a reading.
+        """
         try:
             import serial
             from serial.tools.list_ports import comports
@@ -116,7 +119,7 @@ class SerialLines(BaseModel):
 
     def _read(self, line: Any, path: str, port: Port) -> None:
         outlet, layout, splitter = self._outlet(port), self._layout(), Splitter()
-        scale = scales(self.accel_unit, self.gyro_unit)
+        fruitless, scale = Fruitless(layout), scales(self.accel_unit, self.gyro_unit)
         while True:
             try:
                 # Waits for the first byte only, so that lines are stamped when they end.
@@ -134,14 +137,21 @@ class SerialLines(BaseModel):
                     reading = layout.parse(text)
                 except Damaged as damage:
                     port.lost(self.stream, damage.cause)
+                    fruitless.line(text, damage.why, arrival_ns)
                     continue
-                if reading is not None:
+                if reading is None:
+                    fruitless.line(text, "of another name", arrival_ns)
+                else:
+                    fruitless.reading()
                     stamp_ns = arrival_ns if reading.stamp_ns is None else reading.stamp_ns
                     t_ns = outlet.to_host(stamp_ns, arrival_ns)
                     outlet.push(t_ns, np.array(reading.values) * scale)
             for cause, count in splitter.lost.items():
                 port.lost(self.stream, cause, count)
             splitter.lost.clear()
+            if why := fruitless.verdict(arrival_ns):
+                outlet.flush()
+                raise SourceLost(f"{self.stream}: {why}")
 
     def _outlet(self, port: Port) -> Outlet:
         period_ns = None if self.rate_hz is None else round(NS_PER_S / self.rate_hz)

@@ -83,6 +83,23 @@ def test_check_of_a_file_that_is_no_media_fails_in_its_row() -> None:
     assert "would publish" not in result.err
 
 
+def test_check_names_the_stream_of_a_lost_source_once(tmp_path: Path) -> None:
+    config = tmp_path / "imu.yaml"
+    config.write_text(
+        f"""
+        sources:
+          - {{kind: serial_imu, stream: base, port: {tmp_path}/none, accel: [0, 1, 2],
+              gyro: [3, 4, 5], accel_unit: g, gyro_unit: rad/s}}
+        encoder: {{kind: noop}}
+        sinks: [{{kind: jsonl, path: {tmp_path}/out.jsonl}}]
+        """
+    )
+    result = streamer("check", str(config))
+    assert result.code == 1
+    (line,) = (x for x in result.err.splitlines() if "cannot be opened" in x)
+    assert line.startswith(f"base: {tmp_path}/none: cannot be opened")
+
+
 def test_a_run_from_files_waits_for_a_broker_that_comes_late(tmp_path: Path) -> None:
     broker = Mosquitto(tmp_path)
     sink = f"sinks.0={{kind: mqtt, robot: late, port: {broker.port}}}"

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 import signal
 import subprocess
 import sys
@@ -211,6 +212,35 @@ async def test_a_sensor_of_which_no_line_is_valid_is_stalled(tmp_path: Path) -> 
         with pytest.raises(SourceLost, match=r"no sample for 1\.5 s since it was started"):
             async with config.open(SystemClock()) as samples:
                 await anext(samples)
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"prefix": "IMU"}, "no line begins with IMU"),
+        ({"gyro": (5, 6, 17)}, "column 17 of 8 is missing"),
+    ],
+)
+async def test_what_was_declared_wrongly_is_said_long_before_the_patience_ends(
+    tmp_path: Path, change: dict[str, Any], why: str
+) -> None:
+    async with plugged(tmp_path) as imu:
+        async with source(imu, **change).open(SystemClock()) as samples:
+            with pytest.raises(SourceLost) as lost:
+                await anext(samples)
+        account = samples.accounts[STREAM]
+
+    found = re.fullmatch(
+        r"imu: (\d+) lines came and none is a reading: (.+); the last was '(\$IMU,.+)'",
+        str(lost.value),
+    )
+    assert found is not None, str(lost.value)
+    assert (found[2], int(found[1]) >= 50) == (why, True)
+    # Lines of another name are no damage.
+    damaged = int(found[1]) if "column" in why else 0
+    assert account.dropped.get("garbage", 0) == damaged
+    assert account.dropped["half_line"] == 1
+    assert account.produced == sum(account.dropped.values())
 
 
 async def test_a_clock_that_is_set_is_survived(tmp_path: Path) -> None:

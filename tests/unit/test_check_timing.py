@@ -107,6 +107,25 @@ def test_a_camera_that_delivers_every_second_frame_has_the_wrong_rate() -> None:
     assert look.fault == "", "it delivers all the same"
 
 
+@pytest.mark.parametrize(
+    ("every_ns", "verdict"),
+    [
+        (40 * MS, "ok"),
+        # Half of the blocks are missing.
+        (80 * MS, "wrong rate: 50.2 Hz, 100 Hz by its blocks"),
+    ],
+)
+def test_readings_are_held_against_what_most_of_them_stand_for(every_ns: int, verdict: str) -> None:
+    """The first blocks stand for a rate that was measured while lines came all at once."""
+    look, t_ns = Look("imu", "imu"), 0
+    for size, lasts_ns in [*[(1, MS)] * 120, *[(4, 40 * MS)] * 75]:
+        steps = np.arange(size, dtype=np.int64) * 10 * MS
+        block = ImuBlock(t_ns + steps, np.ones((size, 6), np.float32))
+        look.add(Sample("imu", "imu", t_ns, lasts_ns, block), t_ns + 40 * MS)
+        t_ns += every_ns * size // 4
+    assert look.verdict == verdict
+
+
 def test_files_may_have_holes() -> None:
     look = Look("cam", "vision")
     for n in range(10):

@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sources.imu.lines import LINE_BYTES, Damaged, Layout, Reading, Splitter
+from sources.imu.lines import (
+    FRUITLESS_LINES,
+    FRUITLESS_NS,
+    LINE_BYTES,
+    Damaged,
+    Fruitless,
+    Layout,
+    Reading,
+    Splitter,
+)
 
 PLAIN = Layout((0, 1, 2, 3, 4, 5))
 NMEA = Layout((2, 3, 4, 5, 6, 7), time=1, time_unit="us", prefix="$IMU", checksum=True)
@@ -130,3 +139,75 @@ def test_noise_without_an_end_before_the_first_line_is_one_loss() -> None:
     assert list(splitter.push(b"\x00" * 5000)) == []
     assert list(splitter.push(b"\na\n")) == [b"a"]
     assert splitter.lost == Counter(half_line=1)
+
+
+def judged(layout: Layout, lines: list[bytes]) -> str:
+    """What is said after so many lines in so long a time, all told at its start."""
+    fruitless = Fruitless(layout)
+    for line in lines:
+        try:
+            reading = layout.parse(line)
+        except Damaged as damage:
+            fruitless.line(line, damage.why, 0)
+            continue
+        if reading is None:
+            fruitless.line(line, "of another name", 0)
+        else:
+            fruitless.reading()
+    return fruitless.verdict(FRUITLESS_NS)
+
+
+FAR = Layout((2, 3, 4, 5, 6, 17), prefix="$IMU", checksum=True)
+OTHER = signed("GPGLL,5057.970,N")
+
+
+@pytest.mark.parametrize(
+    ("layout", "line", "why"),
+    [
+        (FAR, signed("IMU,7,1,2,3,4,5,6"), "column 17 of 8 is missing"),
+        (Layout((0, 1, 2, 3, 4, 5), time=7), b"1,2,3,4,5,6", "column 7 of 6 is missing"),
+        (PLAIN, b"1,2,3,four,5,6", "column 3 is no number"),
+        (Layout((1, 2, 3, 4, 5, 6), time=0), b"x,1,2,3,4,5,6", "column 0 is no number"),
+        (Layout((1, 2, 3, 4, 5, 6), prefix="IMU"), b"$IMU,1,2", "no line begins with IMU"),
+        (NMEA, OTHER, "no line begins with $IMU"),
+        (NMEA, b"$IMU,7,1,2,3,4,5,6", "no checksum at its end"),
+        (NMEA, b"$IMU,7,1,2,3,4,5,6*00", "its checksum is another"),
+    ],
+)
+def test_lines_of_which_none_is_a_reading_have_one_reason(
+    layout: Layout, line: bytes, why: str
+) -> None:
+    said = f"60 lines came and none is a reading: {why}; the last was '{line.decode()}'"
+    assert judged(layout, [line] * 60) == said
+
+
+def test_a_line_of_the_name_tells_more_than_the_others_around_it() -> None:
+    line = signed("IMU,7,1,2,3,4,5,6")
+    assert judged(FAR, [line, *[OTHER] * 99]) == (
+        "100 lines came and none is a reading: column 17 of 8 is missing; "
+        f"the last was '{line.decode()}'"
+    )
+
+
+def test_one_reading_few_lines_or_a_short_time_are_no_reason() -> None:
+    good, bad = b"1,2,3,4,5,6", b"1,2,3"
+    few = [bad] * (FRUITLESS_LINES - 1)
+    assert judged(PLAIN, few) == ""
+    assert judged(PLAIN, [bad, *few]) != ""
+    assert judged(PLAIN, [bad, good, *few]) == ""
+    fruitless = Fruitless(PLAIN)
+    for _ in range(1000):
+        fruitless.line(bad, "why", 5)
+    assert fruitless.verdict(4 + FRUITLESS_NS) == ""
+    assert fruitless.verdict(5 + FRUITLESS_NS) != ""
+
+
+@LAWS
+@given(st.binary(max_size=LINE_BYTES), st.sampled_from([PLAIN, NMEA, Layout(FAR.columns, 1)]))
+def test_whatever_came_the_reason_is_one_short_line_of_printable_characters(
+    line: bytes, layout: Layout
+) -> None:
+    said = judged(layout, [line] * FRUITLESS_LINES)
+    assert not said or said.isprintable()
+    assert len(said) < 240
+    assert len(said.partition("; the last was ")[2]) <= 82

@@ -205,6 +205,16 @@ async def test_a_hang_is_stalled_and_a_loss_is_offline() -> None:
     ]
 
 
+@pytest.mark.parametrize("raised", ["no such device", "cam: no such device"])
+async def test_a_reason_names_its_stream_once(
+    raised: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        _, states = await run(Counting([[SourceLost(raised)], []]))
+    assert states[0].why == "cam: no such device"
+    assert caplog.messages[0] == "source lost, will be reopened: cam: no such device"
+
+
 async def test_what_a_source_says_of_a_stream_is_told_and_taken_back() -> None:
     silent, back = Condition("cam", "stalled", "silent"), Condition("cam", "online")
     source = Counting([[frame("cam", 0), silent, frame("cam", 100 * MS), back]])

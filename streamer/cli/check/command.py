@@ -41,7 +41,9 @@ def check(
     console.print(_table(seen))
     for look in seen:
         if look.verdict != "ok":
-            said = f"[bold red]{escape(look.stream)}[/]: {escape(look.verdict)}"
+            # Reasons of lost sources begin with their stream.
+            verdict = look.verdict.removeprefix(f"{look.stream}: ")
+            said = f"[bold red]{escape(look.stream)}[/]: {escape(verdict)}"
             console.print(said, soft_wrap=True)
     ok = all(look.verdict == "ok" for look in seen)
     for topic in topics if ok else ():

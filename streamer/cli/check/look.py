@@ -1,6 +1,7 @@
 """A look at a source: does it open, what comes, how often, how late."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -20,6 +21,9 @@ HIGHEST_HZ = {"vision": 1e4, "depth": 1e4, "thermal": 1e4, "audio": 1e6, "imu": 
 
 OPEN_S, FILE_S = 12.0, 30.0
 """How long a device may take until its first sample, and a file until what was asked for."""
+
+_BLOCKS = 100_000
+"""Of which it is kept what they stand for: more than come in a minute."""
 
 NEAR = 0.8, 1.25
 """What a rate may be of the declared one."""
@@ -43,6 +47,10 @@ class Look:
     produced: int | None = None
     dropped: dict[str, int] = field(default_factory=dict[str, int])
     timing: Timing = field(default_factory=Timing)
+    _blocks: deque[tuple[int, int]] = field(
+        default_factory=lambda: deque[tuple[int, int]](maxlen=_BLOCKS)
+    )
+    """Of readings: how many, and the nanoseconds for which they stand."""
 
     @property
     def verdict(self) -> str:
@@ -66,7 +74,8 @@ class Look:
             return "silent: nothing but zeros: is it muted?"
         if self.live and not NEAR[0] <= self.rate_hz / self.declared_hz <= NEAR[1]:
             lost = "".join(f", {count} {cause}" for cause, count in self.dropped.items())
-            return f"wrong rate: {self.rate_hz:.3g} Hz, {self.declared_hz:.3g} Hz declared{lost}"
+            said = "by its blocks" if self.modality == "imu" else "declared"
+            return f"wrong rate: {self.rate_hz:.3g} Hz, {self.declared_hz:.3g} Hz {said}{lost}"
         return self.timing.concern
 
     @property
@@ -82,7 +91,17 @@ class Look:
 
     @property
     def declared_hz(self) -> float:
-        """The rate at which the samples would follow each other without a gap."""
+        """The rate at which the samples would follow each other without a gap.
+
+        Of readings, that of the block of the median one: where no rate was declared, the first
+        blocks stand for what the device seemed to do when it was started.
+        """
+        if self._blocks:
+            counts, covered_ns = np.array(self._blocks).T
+            order = np.argsort(counts / covered_ns)
+            before = np.cumsum(counts[order])
+            middle = order[np.searchsorted(before, before[-1] / 2)]
+            return float(counts[middle] * NS_PER_S / covered_ns[middle])
         return self.readings * NS_PER_S / max(1, self.covered_ns)
 
     @property
@@ -99,6 +118,8 @@ class Look:
         self.end_ns = max(self.end_ns, sample.end_ns)
         self.covered_ns += sample.duration_ns
         self.readings += _readings(sample)
+        if isinstance(sample.data, ImuBlock):
+            self._blocks.append((_readings(sample), max(1, sample.duration_ns)))
         if isinstance(sample.data, AudioBlock):
             self.loud = self.loud or bool(np.any(sample.data.samples))
         self.timing.add(sample, now_ns)

@@ -25,7 +25,7 @@ async def sensor(field: str, source: Source, looks: list[Look]) -> list[Finding]
 def judge(look: Look, what_to_do: str) -> Finding:
     name = f"sensor {look.stream}"
     if look.fault:
-        return Finding(name, "fail", look.fault, what_to_do)
+        return Finding(name, "fail", look.fault.removeprefix(f"{look.stream}: "), what_to_do)
     if look.concern:
         return Finding(name, "warn", look.concern, "`streamer check` shows more")
     rate = f"{look.rate_hz:.0f}" if look.rate_hz >= 100 else f"{look.rate_hz:.3g}"

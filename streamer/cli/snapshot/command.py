@@ -81,7 +81,8 @@ def _put(taken: Taken, path: Path) -> dict[str, Any]:
         except SourceLost as error:
             why = str(error)
     if file is None:
-        console.print(f"[bold red]{escape(taken.stream)}[/]: {escape(why)}", soft_wrap=True)
+        said = escape(why.removeprefix(f"{taken.stream}: "))
+        console.print(f"[bold red]{escape(taken.stream)}[/]: {said}", soft_wrap=True)
     else:
         console.print(f"[bold]{escape(file)}[/]", soft_wrap=True)
     for note in notes:
