@@ -19,6 +19,7 @@ from streamer.feeds import FileFeed, LiveFeed, say
 from streamer.metrics import Latencies, Rates, memory_mb
 from streamer.plan import Plan
 from streamer.protocols import Clock, OpenEncoder, OpenSink, Source
+from streamer.states import SourceStates
 from streamer.ticks import TickJoin
 from streamer.types import (
     Embedding,
@@ -50,6 +51,7 @@ class Pipeline:
         """Delivered means given to every sink; what became of it there, the sinks tell."""
         self.truths = Account()
         """What sources said there is to perceive; delivered means the same."""
+        self.states = SourceStates(i.name for source in sources for i in source.streams)
         self.published: dict[str, int] = {}
         self.latest: dict[str, Embedding] = {}
         self.latencies = {stage: Latencies() for stage in ("wait", "encode", "closed_to_published")}
@@ -139,7 +141,8 @@ class Pipeline:
         await self._feed.drain()
         for source in self._sources:
             if source.streams[0].name not in self._ended:
-                await say(self._say, source, "offline", "stopped", self._clock)
+                # Past `_say`: the report tells how the sources were until then.
+                await say(self._publish, source, "offline", "stopped", self._clock)
 
     # -- consumer ----------------------------------------------------------------------------
 
@@ -192,6 +195,7 @@ class Pipeline:
         if isinstance(message, SourceStatus):
             if message.why == "ended":
                 self._ended.add(message.stream)
+            self.states.note(message)
             await self._publish(message)
             return
         self.truths.produced += 1
@@ -247,6 +251,7 @@ class Pipeline:
                 }
                 for name, windower in self._join.windowers.items()
             },
+            "sources": self.states.report(),
             "fused": self.published.get("fused", 0),
             "embeddings": self.embeddings.report(),
             "truths": self.truths.report(),

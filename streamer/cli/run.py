@@ -6,12 +6,9 @@ from functools import partial
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
 from configs.load import load
 from streamer.cli import session
-from streamer.cli.labels import UNCALIBRATED, best
 from streamer.cli.output import (
     Json,
     Overrides,
@@ -22,8 +19,8 @@ from streamer.cli.output import (
     say_logs,
     say_lost,
 )
+from streamer.cli.progress import Progress, line, shortened
 from streamer.pipeline import Pipeline
-from streamer.types import Embedding
 
 log = logging.getLogger(__name__)
 
@@ -55,13 +52,13 @@ def run(
         ):
 
             def watch(pipeline: Pipeline) -> None:
-                show(_Progress(pipeline))
+                show(Progress(pipeline))
                 if not console.is_terminal:
                     _tell(pipeline)
 
             report = asyncio.run(session.run(settings, encoder, seconds=seconds, watch=watch))
     lost = losses(report)
-    console.print(_summary(report))
+    console.print(summary(report), markup=False, soft_wrap=True)
     say_lost(lost)
     if as_json:
         emit({"command": "run", "ok": not lost, "lost": lost, **report})
@@ -106,62 +103,32 @@ def _tell(pipeline: Pipeline) -> None:
     """Progress where no table can be shown: a log line now and then, while the loop runs."""
     again = partial(_tell, pipeline)
     asyncio.get_running_loop().call_later(TELL_S, again)
-    if pipeline.published:
-        counts = ", ".join(f"{name} {count}" for name, count in pipeline.published.items())
-        log.info("embeddings: %s", "; ".join((counts, *_waits(pipeline))))
+    if told := line(pipeline):
+        log.info("%s", told)
 
 
-def _waits(pipeline: Pipeline) -> list[str]:
-    """Sinks that are behind, and why."""
-    reports = [sink.report() for sink in pipeline.sinks]
-    return [
-        f"{report['pending']} messages wait: {report['why']}"
-        for report in reports
-        if report["pending"] and report.get("why")
-    ]
-
-
-class _Progress:
-    """The table that rich asks for again and again: the newest label of every stream."""
-
-    def __init__(self, pipeline: Pipeline) -> None:
-        self._pipeline = pipeline
-
-    def __rich__(self) -> Table:
-        encode = self._pipeline.latencies["encode"].report().get("p50_ms")
-        pace = "waiting for the first window" if encode is None else f"{encode:.0f} ms a tick"
-        caption = "\n".join(filter(None, (_caption(self._pipeline), *_waits(self._pipeline))))
-        table = Table(title=f"encoding: {pace}", title_justify="left", caption=caption or None)
-        for name in ("stream", "label"):
-            table.add_column(name, no_wrap=True)
-        for name in ("embeddings", "coverage"):
-            table.add_column(name, justify="right")
-        for stream, embedding in sorted(self._pipeline.latest.items()):
-            table.add_row(
-                stream,
-                Text(_label(embedding)),
-                str(self._pipeline.published[stream]),
-                f"{embedding.quality.coverage:.0%}",
-            )
-        return table
-
-
-def _caption(pipeline: Pipeline) -> str | None:
-    labels = [embedding.labels for embedding in pipeline.latest.values() if embedding.labels]
-    return UNCALIBRATED if any(not each.calibrated for each in labels) else None
-
-
-def _label(embedding: Embedding) -> str:
-    labels = embedding.labels
-    if labels is None:
-        return ""
-    return best(
-        labels.probabilities.tolist(), labels.names, labels.none, calibrated=labels.calibrated
-    )
-
-
-def _summary(report: dict[str, Any]) -> str:
-    return (
+def summary(report: dict[str, Any]) -> str:
+    """What the run took, and a line for each stream that was lost on the way."""
+    took = (
         f"{report['ticks']['delivered']} ticks in {report['wall_s']:.1f} s, "
         f"{report['peak_memory_mb']:.0f} MB at most"
     )
+    lost = (
+        f"stream {stream}: {_outages(source)}"
+        for stream, source in report["sources"].items()
+        if source["outages"]
+    )
+    return "\n".join((took, *lost))
+
+
+def _outages(source: dict[str, Any]) -> str:
+    told = [_counted(source["outages"], "outage")]
+    if source["restarts"]:
+        told.append(_counted(source["restarts"], "restart"))
+    if source["state"] != "online" and source["why"] != "ended":
+        told.append(f"{source['state']} at the end: {shortened(source['why'])}")
+    return ", ".join(told)
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
