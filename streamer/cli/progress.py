@@ -49,7 +49,10 @@ class Progress:
         away = _away(self._pipeline)
         if stream in away:
             status = away[stream]
-            return Text(f"{status.state}: {shortened(status.why)}", "yellow")
+            return Text(
+                f"{status.state}: {shortened(status.why.removeprefix(f'{status.stream}: '))}",
+                "yellow",
+            )
         if stream == FUSED and len(away) == len(self._pipeline.states.outages):
             return Text("no stream is online", "yellow")
         return Text(_label(latest)) if latest else Text("nothing yet", _DIM)

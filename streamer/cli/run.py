@@ -114,19 +114,20 @@ def summary(report: dict[str, Any]) -> str:
         f"{report['peak_memory_mb']:.0f} MB at most"
     )
     lost = (
-        f"stream {stream}: {_outages(source)}"
+        f"stream {stream}: {_outages(stream, source)}"
         for stream, source in report["sources"].items()
         if source["outages"]
     )
     return "\n".join((took, *lost))
 
 
-def _outages(source: dict[str, Any]) -> str:
+def _outages(stream: str, source: dict[str, Any]) -> str:
     told = [_counted(source["outages"], "outage")]
     if source["restarts"]:
         told.append(_counted(source["restarts"], "restart"))
     if source["state"] != "online" and source["why"] != "ended":
-        told.append(f"{source['state']} at the end: {shortened(source['why'])}")
+        why = source["why"].removeprefix(f"{stream}: ")
+        told.append(f"{source['state']} at the end: {shortened(why)}")
     return ", ".join(told)
 
 
