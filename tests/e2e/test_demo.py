@@ -47,6 +47,7 @@ def test_the_built_in_model_is_mostly_right_in_every_sense() -> None:
     assert "not calibrated" not in result.err, "the weights bring what was fitted for these labels"
 
 
+@pytest.mark.slow
 def test_labels_that_are_guesses_are_status_1() -> None:
     result = streamer(*demo(*GUESSING), "--seconds", "9")
     assert result.code == 1, result.err
@@ -63,6 +64,7 @@ def test_labels_that_are_guesses_are_status_1() -> None:
     assert len(result.out.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_a_sense_that_never_comes_is_status_1_and_named() -> None:
     outage = "sources.0.faults={outages: [{stream: imu, at_s: 0, for_s: 100}]}"
     result = streamer(*demo(*GUESSING, outage), "--seconds", "4")

@@ -6,6 +6,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.e2e.command import flags, started, streamer
 from tests.mosquitto import free_port
 
@@ -16,6 +18,7 @@ def by_name(report: dict[str, Any]) -> dict[str, dict[str, str]]:
     return {finding["name"]: finding for finding in report["findings"]}
 
 
+@pytest.mark.slow
 def test_the_demo_passes() -> None:
     result = streamer("doctor", *flags([f"sinks.0.port={free_port()}"]), "--json")
     assert result.code == 0, result.err

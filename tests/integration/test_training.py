@@ -136,6 +136,7 @@ def test_a_trained_model_is_adapted_lightly(tmp_path: Path, change: str) -> None
     assert all(any(part in name for name in changed) for part in parts)
 
 
+@pytest.mark.slow
 def test_a_second_round_goes_on_where_the_first_ended(tmp_path: Path) -> None:
     stages = ["vision", "imu"]
     first = training(tmp_path / "first", tmp_path / "cache", stages, steps=160)  # pyright: ignore[reportArgumentType]

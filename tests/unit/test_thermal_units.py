@@ -137,7 +137,7 @@ def test_a_fourcc_reads_as_its_letters() -> None:
 @pytest.mark.parametrize(
     ("fields", "why"),
     [
-        ({"unit": "counts"}, "level: expected one"),
+        ({"unit": "counts"}, "level: counts need one"),
         ({"unit": "picture", "level": {"kind": "slow"}}, "expected neither level"),
         ({"unit": {"scale": 0, "offset": 1}}, "greater than 0"),
         ({"unit": "kelvin"}, "centikelvin"),
