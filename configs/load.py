@@ -36,6 +36,14 @@ def load_sensors(name: str, overrides: Sequence[str] = ()) -> RunConfig:
     return _settled(_checked(RunConfig, tree))
 
 
+def parse_run(text: str, name: str, overrides: Sequence[str] = ()) -> RunConfig:
+    """As `load`, from the text of a configuration; `name` is where it comes from."""
+    tree = _tree(name, text)
+    for override in overrides:
+        _put(tree, override)
+    return _settled(_checked(RunConfig, tree))
+
+
 def load_training(name: str, overrides: Sequence[str] = ()) -> TrainConfig:
     """The configuration of a training at path `name`, or the built-in one of that name."""
     return _load(TrainConfig, name, "training/*.yaml", overrides)

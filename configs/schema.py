@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from configs.record import Record
 from encoders.imagebind.runtime import ImageBindEncoder
 from encoders.noop import NoopEncoder
 from encoders.zeroshot import TEMPERATURES
@@ -25,6 +26,7 @@ from sources.media.source import Media
 from sources.microphone import Microphone
 from sources.pictures import Pictures
 from sources.realsense import RealSense
+from sources.replay.source import Replay
 from sources.synthetic import SyntheticSource
 from sources.thermal.camera import Thermal
 from sources.thermal.cptv import Cptv
@@ -50,6 +52,7 @@ SourceConfig = Annotated[
     | Media
     | Pictures
     | ImuCsv
+    | Replay
     | SyntheticSource
     | World
     | Camera
@@ -135,6 +138,7 @@ class RunConfig(Strict):
     fusion: Fusion = Field(default_factory=Fusion)
     sinks: tuple[SinkConfig, ...] = ()
     health_s: Seconds = 5.0
+    record: Record | None = None
 
     @model_validator(mode="after")
     def _streams_are_there_and_unique(self) -> "RunConfig":

@@ -79,3 +79,34 @@ class VirtualClock:
         self._order += 1
         heapq.heappush(self._sleepers, (t_ns, self._order, sleeper))
         await sleeper
+
+
+class ReplayClock:
+    """The time of a log: it stands still until the next thing in the log is reached.
+
+    `speed` times as fast as it was, or None: as fast as it is read. Paced against where it began,
+    so that it neither drifts nor forgets a delay: what is late is caught up with.
+    """
+
+    def __init__(self, speed: float | None) -> None:
+        self._virtual = VirtualClock()
+        self._speed = speed
+        self._began: tuple[int, int] | None = None
+
+    def now_ns(self) -> int:
+        return self._virtual.now_ns()
+
+    async def sleep_until(self, t_ns: int) -> None:
+        await self._virtual.sleep_until(t_ns)
+
+    async def reach(self, t_ns: int) -> None:
+        """Wait until it is time for `t_ns`, and be there."""
+        if self._speed is not None:
+            if self._began is None:
+                self._began = (time.monotonic_ns(), t_ns)
+            host_ns, log_ns = self._began
+            due_ns = host_ns + (t_ns - log_ns) / self._speed
+            delay_ns = due_ns - time.monotonic_ns()
+            if delay_ns > 0:
+                await asyncio.sleep(delay_ns / 1e9)
+        self._virtual.advance_to(t_ns)

@@ -6,12 +6,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, aclosing
 
 from streamer.channels import Account, Mailbox, Pipe
+from streamer.events import Arrived, Ended, Event, Passed
 from streamer.merge import merge
 from streamer.plan import Plan
-from streamer.protocols import Clock, Source
+from streamer.protocols import Clock, Source, Tap
 from streamer.supervise import Ledgers, supervised
 from streamer.ticks import TickJoin
-from streamer.types import NS_PER_S, Condition, Sample, SourceState, SourceStatus, Tick, Truth
+from streamer.types import Condition, Sample, SourceState, SourceStatus, Tick, Truth
 
 Report = Callable[[SourceStatus | Truth], Awaitable[None]]
 
@@ -19,20 +20,22 @@ BATCH_TICKS = 4
 """The most ticks encoded together in a live run. Several close at once when a stream falls
 silent; more than this is a machine that was asleep, and only the newest are worth having."""
 
-FILE_PATIENCE_NS = 10 * NS_PER_S
-"""How far, in event time, a stream of a file run may fall behind the others before they stop
-waiting for it: more than containers interleave, and the bound of what is held meanwhile."""
-
 
 class LiveFeed:
     """Devices side by side, each supervised; whole ticks are dropped rather than lag."""
 
     def __init__(
-        self, sources: Sequence[Source], join: TickJoin, plan: Plan, clock: Clock, report: Report
+        self,
+        sources: Sequence[Source],
+        join: TickJoin,
+        plan: Plan,
+        clock: Clock,
+        report: Report,
+        taps: Sequence[Tap] = (),
     ) -> None:
         self.channel: Mailbox[Tick] = Mailbox(BATCH_TICKS)
         self._sources, self._join, self._plan = sources, join, plan
-        self._clock, self._report = clock, report
+        self._clock, self._report, self._taps = clock, report, taps
         self._ledgers = {source.streams[0].name: Ledgers() for source in sources}
 
     @property
@@ -57,7 +60,7 @@ class LiveFeed:
 
     async def drain(self) -> None:
         """The sources have stopped: close the last windows."""
-        self.channel.append(self._join.finish(self._join.windowers, self._clock.now_ns()))
+        self.channel.append(self._take(Ended(self._clock.now_ns(), tuple(self._join.windowers))))
         self.channel.close()
 
     async def _feed(self, source: Source) -> None:
@@ -69,15 +72,21 @@ class LiveFeed:
                     await self._report(sample)
                     continue
                 # Inline on purpose: a hop to another task per small block costs real time.
-                self._offer(self._join.push(sample, self._clock.now_ns()))
-        self._offer(self._join.finish(names, self._clock.now_ns()))
+                self._offer(self._take(Arrived(self._clock.now_ns(), sample)))
+        self._offer(self._take(Ended(self._clock.now_ns(), tuple(names))))
 
     async def _advance(self) -> None:
         """Let silence pass the time. A tenth of a hop is finer than anybody can notice."""
         while True:
             now = self._clock.now_ns()
-            self._offer(self._join.advance(now))
+            self._offer(self._take(Passed(now)))
             await self._clock.sleep_until(now + self._plan.hop_ns // 10)
+
+    def _take(self, event: Event) -> list[Tick]:
+        ticks = self._join.take(event)
+        for tap in self._taps:
+            tap.heard(event, ticks)
+        return ticks
 
     def _offer(self, ticks: Sequence[Tick]) -> None:
         if ticks:
@@ -86,45 +95,49 @@ class LiveFeed:
 
 
 class FileFeed:
-    """Files merged by time; the channel makes them wait for the encoder."""
+    """Files and logs merged by time; the channel makes them wait for the encoder."""
 
     def __init__(
-        self, sources: Sequence[Source], join: TickJoin, plan: Plan, clock: Clock, report: Report
+        self,
+        sources: Sequence[Source],
+        join: TickJoin,
+        plan: Plan,
+        clock: Clock,
+        report: Report,
+        taps: Sequence[Tap] = (),
     ) -> None:
+        del plan  # the join knows all of it that matters here
         self.channel: Pipe[Tick] = Pipe(capacity=1)
-        self._sources, self._join, self._plan = sources, join, plan
-        self._clock, self._report = clock, report
+        self._sources, self._join = sources, join
+        self._clock, self._report, self._taps = clock, report, taps
         self._closed: deque[Tick] = deque()
-        self._patience_ends_ns: int | None = None
 
     async def run(self) -> None:
         """Until every file has been read. Raises `SourceLost`."""
         async with AsyncExitStack() as stack:
-            opened: list[AsyncIterator[Sample | Truth | Condition]] = []
+            opened: list[AsyncIterator[Sample | Truth | Condition | Event]] = []
             for source in self._sources:
                 opened.append(await stack.enter_async_context(source.open(self._clock)))
                 await say(self._report, source, "online", "", self._clock)
             merged = merge(opened)
             async with aclosing(merged):
-                async for index, sample in merged:
-                    now = self._clock.now_ns()
-                    if sample is None:
+                async for index, item in merged:
+                    if item is None:
                         source = self._sources[index]
-                        self._closed += self._join.finish([i.name for i in source.streams], now)
+                        names = tuple(info.name for info in source.streams)
+                        await self._take(Ended(self._clock.now_ns(), names))
                         await say(self._report, source, "offline", "ended", self._clock)
-                    elif isinstance(sample, Truth):
-                        await self._report(sample)
-                        continue
+                    elif isinstance(item, Truth):
+                        await self._report(item)
+                    elif isinstance(item, Sample):
+                        await self._take(Arrived(self._clock.now_ns(), item, live=False))
                     else:
-                        self._closed += self._join.push(sample, now, live=False)
-                        self._closed += self._lose_patience(sample.stream, now)
-                    await self._put_closed()
+                        await self._take(item)
 
     async def drain(self) -> None:
         """The sources have stopped: close the last windows. Cancelled, it counts what is left."""
-        self._closed += self._join.finish(self._join.windowers, self._clock.now_ns())
         try:
-            await self._put_closed()
+            await self._take(Ended(self._clock.now_ns(), tuple(self._join.windowers)))
         finally:
             if self._closed:
                 self.channel.account.produced += len(self._closed)
@@ -132,19 +145,14 @@ class FileFeed:
                 self._closed.clear()
         await self.channel.close()
 
-    def _lose_patience(self, stream: str, now_ns: int) -> list[Tick]:
-        """Once a hop, stop waiting for streams that are too far behind this one."""
-        # Not the sample's own stamp, which may be a leap that is not believed.
-        reached = self._join.windowers[stream].seen_until_ns
-        if reached is None or (
-            self._patience_ends_ns is not None and reached < self._patience_ends_ns
-        ):
-            return []
-        self._patience_ends_ns = reached + self._plan.hop_ns
-        return self._join.raise_watermark(reached - FILE_PATIENCE_NS, now_ns)
-
-    async def _put_closed(self) -> None:
+    async def _take(self, event: Event) -> None:
         """Hand closed ticks on. One that is waiting when the run is stopped stays in the list."""
+        for tap in self._taps:
+            await tap.room()
+        ticks = self._join.take(event)
+        self._closed += ticks
+        for tap in self._taps:
+            tap.heard(event, ticks)
         while self._closed:
             await self.channel.put(self._closed[0])
             self._closed.popleft()

@@ -3,16 +3,18 @@
 import heapq
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
+from streamer.events import Event
 from streamer.types import Condition, Sample, Truth
 from streamer.windows import LEAP_NS
 
 
 async def merge(
-    sources: Sequence[AsyncIterator[Sample | Truth | Condition]],
-) -> AsyncGenerator[tuple[int, Sample | Truth | None], None]:
+    sources: Sequence[AsyncIterator[Sample | Truth | Condition | Event]],
+) -> AsyncGenerator[tuple[int, Sample | Truth | Event | None], None]:
     """Yield (index of the source, sample), the earliest `t_ns` first; ties by index.
 
-    The time of a truth is the start of its span. Conditions have none and are left out: what a
+    The time of a truth is the start of its span, that of an event the clock of its run; one source
+    alone keeps its order, whatever the stamps. Conditions have none and are left out: what a
     device says of itself is of the moment.
 
     The order depends on the samples alone, never on which source was quicker. A leap ahead comes
@@ -20,14 +22,14 @@ async def merge(
     ended; the windower holds it until the next sample confirms it. At the end of a source comes
     (index, None) once. Only one sample of each source is held.
     """
-    heads: list[tuple[int, int, Sample | Truth]] = []
+    heads: list[tuple[int, int, Sample | Truth | Event]] = []
     last_ns: dict[int, int] = {}
 
     async def fetch(index: int) -> bool:
         async for sample in sources[index]:
             if isinstance(sample, Condition):
                 continue
-            t_ns = sample.span.start_ns if isinstance(sample, Truth) else sample.t_ns
+            t_ns = _time_ns(sample)
             last = last_ns.get(index, t_ns)
             leaps = t_ns > last + LEAP_NS
             heapq.heappush(heads, (last if leaps else t_ns, index, sample))
@@ -44,3 +46,9 @@ async def merge(
         yield index, sample
         if not await fetch(index):
             yield index, None
+
+
+def _time_ns(item: Sample | Truth | Event) -> int:
+    if isinstance(item, Sample):
+        return item.t_ns
+    return item.span.start_ns if isinstance(item, Truth) else item.now_ns

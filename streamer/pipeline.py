@@ -18,9 +18,9 @@ from streamer.encoding import Encoding, Labeler
 from streamer.feeds import FileFeed, LiveFeed, say
 from streamer.metrics import Latencies, Rates, memory_mb
 from streamer.plan import Plan
-from streamer.protocols import Clock, OpenEncoder, OpenSink, Source
+from streamer.protocols import Clock, OpenEncoder, OpenSink, Source, Tap
 from streamer.states import SourceStates
-from streamer.ticks import TickJoin
+from streamer.ticks import make_join
 from streamer.types import (
     Embedding,
     Health,
@@ -28,7 +28,6 @@ from streamer.types import (
     SourceStatus,
     Truth,
 )
-from streamer.windows import WindowSpec
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +44,7 @@ class Pipeline:
         *,
         labeler: Labeler | None = None,
         clock: Clock | None = None,
+        taps: Sequence[Tap] = (),
     ) -> None:
         self.live = any(source.live for source in sources)
         self.embeddings = Account()
@@ -64,23 +64,9 @@ class Pipeline:
             plan.weights if plan.fused else None,
             fused_labels=plan.fused_labels,
         )
-        self._join = TickJoin(
-            [
-                WindowSpec(
-                    info.name,
-                    info.modality,
-                    plan.lengths_ns[info.modality],
-                    plan.hop_ns,
-                    plan.lateness_ns,
-                )
-                for source in sources
-                for info in source.streams
-            ],
-            plan.min_coverage,
-            plan.idle_ns,
-        )
+        self._join = make_join((i for source in sources for i in source.streams), plan)
         kind = LiveFeed if self.live else FileFeed
-        self._feed = kind(sources, self._join, plan, self._clock, self._say)
+        self._feed = kind(sources, self._join, plan, self._clock, self._say, taps)
         self._ended: set[str] = set()
         self._sample_rates = Rates(self._clock.now_ns())
         self._embedding_rates = Rates(self._clock.now_ns())

@@ -10,7 +10,17 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.types import Condition, Message, Modality, Sample, StreamInfo, Truth, Window
+from streamer.events import Event
+from streamer.types import (
+    Condition,
+    Message,
+    Modality,
+    Sample,
+    StreamInfo,
+    Tick,
+    Truth,
+    Window,
+)
 
 
 class Clock(Protocol):
@@ -34,13 +44,28 @@ class Source(Protocol):
 
     def open(
         self, clock: Clock
-    ) -> AbstractAsyncContextManager[AsyncIterator[Sample | Truth | Condition]]:
+    ) -> AbstractAsyncContextManager[AsyncIterator[Sample | Truth | Condition | Event]]:
         """Samples in the order the device gave them. Raises `SourceLost`.
+
+        A log that knows what happened in the run it is of, and when, yields events instead. It is
+        not live.
 
         A source that knows what there is to perceive yields `Truth` among them. It goes to the
         sinks as it is; windows and encoders never see it. A live source also says what is wrong
         with a stream that goes on.
         """
+        ...
+
+
+class Tap(Protocol):
+    """Hears what the windows of a run are made of, behind everything that a live run may drop."""
+
+    def heard(self, event: Event, ticks: Sequence[Tick]) -> None:
+        """`event` has been taken, and closed `ticks`. Returns at once."""
+        ...
+
+    async def room(self) -> None:
+        """Return once the next event can be taken whole. Live runs do not ask."""
         ...
 
 

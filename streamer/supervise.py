@@ -144,7 +144,7 @@ async def supervised(
                         elif isinstance(item, Truth):
                             # Says nothing about a sensor.
                             yield item
-                        else:
+                        elif isinstance(item, Condition):
                             await states.changed(item, restarts)
                 except SourceLost as error:
                     # Told before the device is closed, which takes a while when it hangs.

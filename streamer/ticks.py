@@ -8,8 +8,14 @@ the clock by more than that.
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
-from streamer.types import Sample, Tick, Window
+from streamer.events import Arrived, Ended, Event
+from streamer.plan import Plan
+from streamer.types import NS_PER_S, Sample, StreamInfo, Tick, Window
 from streamer.windows import Windower, WindowSpec
+
+FILE_PATIENCE_NS = 10 * NS_PER_S
+"""How far, in event time, a stream of a file run may fall behind the others before they stop
+waiting for it: more than containers interleave, and the bound of what is held meanwhile."""
 
 
 class TickJoin:
@@ -29,6 +35,18 @@ class TickJoin:
         self._seen_ns: dict[str, int] = {}
         self._pending: dict[int, dict[str, Window]] = {}
         self._ended: set[str] = set()
+        self._patience_ends_ns: int | None = None
+
+    def take(self, event: Event) -> list[Tick]:
+        """Whatever happens to the windows of a run, live or not, happens here."""
+        if isinstance(event, Arrived):
+            ticks = self.push(event.sample, event.now_ns, live=event.live)
+            if not event.live:
+                ticks += self._lose_patience(event.sample.stream, event.now_ns)
+            return ticks
+        if isinstance(event, Ended):
+            return self.finish(event.streams, event.now_ns)
+        return self.advance(event.now_ns)
 
     def push(self, sample: Sample, now_ns: int, *, live: bool = True) -> list[Tick]:
         """Take one sample; return the ticks that became complete. Files pass live=False."""
@@ -74,6 +92,18 @@ class TickJoin:
             windower.count(f"window_{cause}", 1)
             windower.hand_on(window.quality)
 
+    def _lose_patience(self, stream: str, now_ns: int) -> list[Tick]:
+        """Once a hop, stop waiting for streams of a file run that are too far behind this one."""
+        # Not the sample's own stamp, which may be a leap that is not believed.
+        windower = self.windowers[stream]
+        reached = windower.seen_until_ns
+        if reached is None or (
+            self._patience_ends_ns is not None and reached < self._patience_ends_ns
+        ):
+            return []
+        self._patience_ends_ns = reached + windower.spec.hop_ns
+        return self.raise_watermark(reached - FILE_PATIENCE_NS, now_ns)
+
     @property
     def watermark_ns(self) -> int | None:
         """The lowest watermark of the streams that still run; None while one has none."""
@@ -114,3 +144,14 @@ class TickJoin:
             causes = self.absent[stream]
             causes[cause] = causes.get(cause, 0) + 1
         return Tick(end_ns, tuple(usable), MappingProxyType(absent), now_ns)
+
+
+def make_join(streams: Iterable[StreamInfo], plan: Plan) -> TickJoin:
+    """The join of a run over `streams`."""
+    specs = [
+        WindowSpec(
+            info.name, info.modality, plan.lengths_ns[info.modality], plan.hop_ns, plan.lateness_ns
+        )
+        for info in streams
+    ]
+    return TickJoin(specs, plan.min_coverage, plan.idle_ns)

@@ -13,6 +13,8 @@ from streamer.cli.embed.command import embed
 from streamer.cli.eval.command import evaluate
 from streamer.cli.listen import listen
 from streamer.cli.prepare import prepare
+from streamer.cli.record import record
+from streamer.cli.replay import replay
 from streamer.cli.run import run
 from streamer.cli.search.command import search
 from streamer.cli.snapshot.command import snapshot
@@ -48,6 +50,8 @@ def main(
 for verb in (
     demo,
     run,
+    record,
+    replay,
     devices,
     check,
     snapshot,

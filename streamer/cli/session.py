@@ -16,12 +16,14 @@ from encoders.calibration import Calibration
 from encoders.imagebind.runtime import ImageBind, ImageBindEncoder, classes_of
 from encoders.zeroshot import LabelSet
 from sinks.jsonl import JsonlSink
-from streamer.clock import SystemClock
+from sinks.mcap.published import Published
+from streamer.cli.recorder import recorder
+from streamer.clock import ReplayClock, SystemClock
 from streamer.encoding import Labeler
 from streamer.errors import ConfigError, SourceLost
 from streamer.metrics import cpu_seconds, peak_memory_mb
 from streamer.pipeline import Pipeline
-from streamer.protocols import OpenEncoder, OpenSink
+from streamer.protocols import OpenEncoder, OpenSink, Tap
 from streamer.types import NS_PER_S, Labels, Meta, Modality, Vector
 
 log = logging.getLogger(__name__)
@@ -125,26 +127,45 @@ async def run(
     seconds: float | None = None,
     watch: Watch | None = None,
     beside: Sequence[OpenSink] = (),
+    clock: ReplayClock | None = None,
+    recorded_as: RunConfig | None = None,
+    taps: Sequence[Tap] = (),
 ) -> dict[str, Any]:
     """Run `config` until its sources end, `seconds` have passed or a signal asks to stop.
 
     Returns the report of the run: counts, latencies and losses by cause, of the engine and of
     every sink. `watch` gets the pipeline before it starts, to show progress; the sinks `beside`
-    those of the configuration get the same messages, and are not reported.
+    those of the configuration get the same messages, and are not reported. `clock` is that of a
+    replay. A recording says it is of `recorded_as`.
     """
-    clock = SystemClock()
-    started_ns, cpu_s = clock.now_ns(), cpu_seconds()
+    host = SystemClock()
+    run_clock = clock or host
+    started_ns, cpu_s = host.now_ns(), cpu_seconds()
     labeler, set_hash = await asyncio.to_thread(make_labeler, config, encoder, config.modalities)
     plan = config.plan()
     stop = asyncio.Event()
     async with AsyncExitStack() as stack:
         stack.enter_context(_signals(stop))
         sinks: list[OpenSink] = [
-            await stack.enter_async_context(sink.open(clock, lossless=not config.live))
+            await stack.enter_async_context(sink.open(run_clock, lossless=not config.live))
             for sink in config.sinks
         ]
-        everyone = [*sinks, *beside]
-        pipeline = Pipeline(plan, config.sources, encoder, everyone, labeler=labeler, clock=clock)
+        everyone, hearing = [*sinks, *beside], [*taps]
+        recording = None
+        if config.record is not None:
+            keep = recorder(config.record, recorded_as or config, host)
+            recording = await stack.enter_async_context(keep.open())
+            hearing.append(recording)
+            everyone.append(Published(recording, run_clock, embeddings=config.record.embeddings))
+        pipeline = Pipeline(
+            plan,
+            config.sources,
+            encoder,
+            everyone,
+            labeler=labeler,
+            clock=run_clock,
+            taps=hearing,
+        )
         meta = Meta(
             model=encoder.name,
             model_hash=encoder.hash,
@@ -165,7 +186,7 @@ async def run(
         await pipeline.run(stop)
         if not config.live:
             await _wait_for_sinks(sinks, stop)
-    wall_s = (clock.now_ns() - started_ns) / NS_PER_S
+    wall_s = (host.now_ns() - started_ns) / NS_PER_S
     return {
         "model": encoder.name,
         "stopped": stop.is_set(),
@@ -178,6 +199,7 @@ async def run(
         "wall_s": round(wall_s, 3),
         "cpu_s": round(cpu_seconds() - cpu_s, 3),
         "peak_memory_mb": peak_memory_mb(),
+        **({} if recording is None else {"record": recording.report()}),
     }
 
 

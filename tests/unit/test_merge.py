@@ -7,14 +7,17 @@ from collections.abc import AsyncIterator, Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streamer.events import Event
 from streamer.merge import merge
 from streamer.types import Sample, Span, Truth
 from streamer.windows import LEAP_NS
 from tests.doubles import frame
 
 
-def start(item: Sample | Truth) -> int:
-    return item.span.start_ns if isinstance(item, Truth) else item.t_ns
+def start(item: Sample | Truth | Event) -> int:
+    if isinstance(item, Truth):
+        return item.span.start_ns
+    return item.t_ns if isinstance(item, Sample) else item.now_ns
 
 
 async def given_as(items: Sequence[Sample | Truth]) -> AsyncIterator[Sample | Truth]:

@@ -1,0 +1,77 @@
+"""Messages of our own logs as samples. Pure."""
+
+from typing import Any
+
+import numpy as np
+from foxglove_schemas_protobuf.CompressedImage_pb2 import CompressedImage
+from foxglove_schemas_protobuf.RawAudio_pb2 import RawAudio
+from foxglove_schemas_protobuf.RawImage_pb2 import RawImage
+from google.protobuf.message import DecodeError
+
+from sources.recording import imu_message
+from sources.recording.format import AUDIO_FORMAT
+from sources.recording.journal import Took
+from sources.recording.pictures import Codec, Encoded
+from sources.recording.sound import from_int16
+from sources.replay.container import Message
+from streamer.types import AudioBlock, Data, ImuBlock, Modality, Sample
+
+_CODECS: dict[str, Codec] = {
+    "jpeg": "jpeg",
+    "png": "png",
+    "16UC1": "16UC1",
+    "32FC1": "32FC1",
+    "mono8": "mono8",
+    "rgb8": "rgb8",
+}
+
+
+def sample(took: Took, modality: Modality, messages: list[Message]) -> Sample:
+    """What the run took, from the messages it became. Raises ValueError if they are not that."""
+    return Sample(
+        took.stream,
+        modality,
+        took.t_ns,
+        took.duration_ns,
+        _data(took, modality, messages),
+        took.clock,
+    )
+
+
+def _data(took: Took, modality: Modality, messages: list[Message]) -> Data:
+    if modality == "imu":
+        stamps = np.array([message.log_ns for message in messages], np.int64)
+        return ImuBlock(stamps, imu_message.decode([message.payload for message in messages]))
+    if len(messages) != 1:
+        raise ValueError(f"expected one message a sample, got {len(messages)}")
+    (message,) = messages
+    try:
+        return _sound(message) if modality == "audio" else _picture(message, took)
+    except DecodeError as error:
+        raise ValueError(f"not the message that its channel promises: {error}") from None
+
+
+def _sound(message: Message) -> AudioBlock:
+    told = RawAudio.FromString(message.payload)
+    if told.format != AUDIO_FORMAT or told.number_of_channels != 1 or not told.sample_rate:
+        raise ValueError(f"expected one channel of {AUDIO_FORMAT}, got {told.format[:20]!r}")
+    levels = np.frombuffer(told.data[: len(told.data) // 2 * 2], "<i2")
+    return AudioBlock(from_int16(levels), told.sample_rate)
+
+
+def _picture(message: Message, took: Took) -> Encoded:
+    schema = message.channel.schema
+    name = schema.name if schema else ""
+    if name == "foxglove.CompressedImage":
+        told: Any = CompressedImage.FromString(message.payload)
+        return Encoded(told.data, _codec(told.format), None, took.look)
+    if name == "foxglove.RawImage":
+        told = RawImage.FromString(message.payload)
+        return Encoded(told.data, _codec(told.encoding), (told.height, told.width), took.look)
+    raise ValueError(f"expected a picture, got {name[:40]!r}")
+
+
+def _codec(name: str) -> Codec:
+    if name not in _CODECS:
+        raise ValueError(f"unknown encoding of pictures {name[:20]!r}")
+    return _CODECS[name]
