@@ -303,4 +303,25 @@ class Health:
     report: Mapping[str, Any]
 
 
-Message: TypeAlias = Embedding | Truth | SourceStatus | Meta | Health
+RecordingState: TypeAlias = Literal["recording", "failed", "closed"]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingStatus:
+    """What becomes of the file in which a run is recorded.
+
+    `path` is the newest file of it. `since_ns`: when this state began, on the run's clock.
+    `bytes` and `chunks` reached the disk so far, in all files; `dropped` is what they should hold
+    and do not, by cause.
+    """
+
+    state: RecordingState
+    path: str
+    why: str = ""
+    since_ns: int = 0
+    bytes: int = 0
+    chunks: int = 0
+    dropped: Counts = field(default_factory=_nothing)
+
+
+Message: TypeAlias = Embedding | Truth | SourceStatus | RecordingStatus | Meta | Health

@@ -10,6 +10,8 @@ from streamer.types import (
     Ledger,
     Meta,
     Quality,
+    RecordingState,
+    RecordingStatus,
     SourceState,
     SourceStatus,
     Span,
@@ -83,6 +85,18 @@ def source_status(state: SourceState = "online", why: str = "") -> SourceStatus:
         last_capture_ns=T_NS + 1_000,
         restarts=2,
         dropped={"stale": 4},
+    )
+
+
+def recording_status(state: RecordingState = "recording", why: str = "") -> RecordingStatus:
+    return RecordingStatus(
+        state=state,
+        path="logs/run.1.mcap",
+        why=why,
+        since_ns=T_NS,
+        bytes=123_456,
+        chunks=7,
+        dropped={"queue": 3},
     )
 
 

@@ -19,6 +19,7 @@ from sinks.wire.reports import (
     HealthReport,
     LabelReport,
     MetaReport,
+    RecordingReport,
     SourceReport,
     StatusReport,
     TruthReport,
@@ -29,11 +30,21 @@ from sinks.wire.topics import Topics
 log = logging.getLogger(__name__)
 
 Content: TypeAlias = (
-    Received | LabelReport | TruthReport | StatusReport | SourceReport | MetaReport | HealthReport
+    Received
+    | LabelReport
+    | TruthReport
+    | StatusReport
+    | SourceReport
+    | RecordingReport
+    | MetaReport
+    | HealthReport
 )
 
-_PLAIN: dict[tuple[str, ...], type[StatusReport | MetaReport | HealthReport]] = {
+_PLAIN: dict[
+    tuple[str, ...], type[StatusReport | RecordingReport | MetaReport | HealthReport]
+] = {
     ("status",): StatusReport,
+    ("recording", "status"): RecordingReport,
     ("meta",): MetaReport,
     ("health",): HealthReport,
 }

@@ -1,4 +1,4 @@
-"""The JSON messages: labels, truth, status, source status, meta and health. Pure functions.
+"""The JSON messages: labels, truth, the states, meta and health. Pure functions.
 
 Times are integer microseconds since the Unix epoch; no number is NaN or infinite. A field that
 does not apply is left out.
@@ -27,7 +27,16 @@ from sinks.wire.bounds import (
 )
 from sinks.wire.embedding import JSON_TYPE, Body, clock_offset, said
 from sinks.wire.vectors import Dtype, check_unit
-from streamer.types import Embedding, Health, Labels, Meta, Modality, SourceStatus, Truth
+from streamer.types import (
+    Embedding,
+    Health,
+    Labels,
+    Meta,
+    Modality,
+    RecordingStatus,
+    SourceStatus,
+    Truth,
+)
 
 State = Literal["online", "degraded", "offline"]
 ReportT = TypeVar("ReportT", bound=Wire)
@@ -93,6 +102,19 @@ class SourceReport(Wire):
     dropped: Counts
     tp: Us
     last_capture: Us | None = None
+
+
+class RecordingReport(Wire):
+    v: Version
+    sid: Name
+    state: Literal["recording", "failed", "closed"]
+    path: Text
+    why: Text
+    since: Us
+    bytes: Count
+    chunks: Count
+    dropped: Counts
+    tp: Us
 
 
 class MetaReport(Wire):
@@ -229,6 +251,22 @@ def encode_source(status: SourceStatus, *, sid: str) -> Body:
     if status.last_capture_ns:
         pairs["last_capture"] = status.last_capture_ns // 1000
     return _json(pairs)
+
+
+def encode_recording(status: RecordingStatus, *, sid: str) -> Body:
+    return _json(
+        {
+            "v": FORMAT,
+            "sid": sid,
+            "state": status.state,
+            "path": status.path[:1024],
+            "why": status.why[:1024],
+            "since": status.since_ns // 1000,
+            "bytes": status.bytes,
+            "chunks": status.chunks,
+            "dropped": dict(status.dropped),
+        }
+    )
 
 
 def encode_meta(meta: Meta, *, sid: str, dtype: Dtype) -> Body:

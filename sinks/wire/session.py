@@ -12,13 +12,23 @@ from sinks.wire.reports import (
     encode_health,
     encode_labels,
     encode_meta,
+    encode_recording,
     encode_source,
     encode_status,
     encode_truth,
 )
 from sinks.wire.topics import Topics
 from sinks.wire.vectors import Dtype
-from streamer.types import NS_PER_S, Embedding, Health, Message, Meta, SourceStatus, Truth
+from streamer.types import (
+    NS_PER_S,
+    Embedding,
+    Health,
+    Message,
+    Meta,
+    RecordingStatus,
+    SourceStatus,
+    Truth,
+)
 from streamer.version import __version__
 
 EMBEDDING_EXPIRY_WINDOWS = 3
@@ -85,6 +95,9 @@ class Session:
                 return [self._truth(message)]
             case SourceStatus():
                 return [self._source(message)]
+            case RecordingStatus():
+                body = encode_recording(message, sid=self.sid)
+                return [Draft(self.topics.recording_status, body, qos=1, retain=True)]
             case Meta():
                 body = encode_meta(message, sid=self.sid, dtype=self._dtype)
                 return [Draft(self.topics.meta, body, qos=1, retain=True)]

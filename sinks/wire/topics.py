@@ -69,6 +69,10 @@ class Topics:
     def health(self) -> str:
         return f"{self.root}/health"
 
+    @property
+    def recording_status(self) -> str:
+        return f"{self.root}/recording/status"
+
     def source_status(self, stream: str) -> str:
         return f"{self.root}/source/{check_level(stream)}/status"
 

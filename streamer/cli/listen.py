@@ -14,7 +14,13 @@ from configs.load import load
 from sinks.mqtt.sink import MqttSink
 from sinks.mqtt.subscribe import Heard, Subscriber
 from sinks.wire.embedding import Received
-from sinks.wire.reports import LabelReport, SourceReport, StatusReport, TruthReport
+from sinks.wire.reports import (
+    LabelReport,
+    RecordingReport,
+    SourceReport,
+    StatusReport,
+    TruthReport,
+)
 from sinks.wire.topics import Topics
 from streamer.cli.labels import UNCALIBRATED, best
 from streamer.cli.output import Json, Overrides, emit, live_view, one_line_errors, say_logs
@@ -123,6 +129,7 @@ class _View:
         self.rows: dict[tuple[str, str], _Row] = {}
         self.truths: dict[tuple[str, str], _TruthRow] = {}
         self.robots: dict[str, str] = {}
+        self.recordings: dict[str, str] = {}
         self._clock = clock
 
     def add(self, heard: Heard) -> None:
@@ -141,6 +148,11 @@ class _View:
             self._row(heard.robot, content.s).state = content.state + why
         elif isinstance(content, StatusReport):
             self.robots[heard.robot] = content.state
+        elif isinstance(content, RecordingReport):
+            why = f": {content.why}" if content.why else ""
+            self.recordings[heard.robot] = f", recording {content.path}"
+            if content.state != "recording":
+                self.recordings[heard.robot] = f", recording {content.state}{why}"
 
     def _embedding(self, robot: str, received: Received) -> None:
         self.embeddings += 1
@@ -156,7 +168,8 @@ class _View:
         return self.rows.setdefault((robot, stream), _Row())
 
     def __rich__(self) -> Table:
-        said = ", ".join(f"{robot} {state}" for robot, state in sorted(self.robots.items()))
+        said = ", ".join(f"{robot} {state}{self.recordings.get(robot, '')}"
+            for robot, state in sorted(self.robots.items()))
         table = Table(
             title=said or "nobody heard yet",
             title_justify="left",

@@ -15,6 +15,7 @@ from sinks.wire.reports import (
     HealthReport,
     LabelReport,
     MetaReport,
+    RecordingReport,
     Score,
     SourceReport,
     StatusReport,
@@ -23,7 +24,7 @@ from sinks.wire.reports import (
 from sinks.wire.session import Draft, Session
 from sinks.wire.topics import Topics
 from streamer.types import MODALITIES, Health, Message
-from tests.messages import META, T_NS, embedding, source_status, truth
+from tests.messages import META, T_NS, embedding, recording_status, source_status, truth
 from tests.needs import ROOT
 
 SCHEMAS: dict[str, type[BaseModel]] = {
@@ -35,6 +36,7 @@ SCHEMAS: dict[str, type[BaseModel]] = {
     "Truth": TruthReport,
     "Status": StatusReport,
     "Source": SourceReport,
+    "Recording": RecordingReport,
     "Meta": MetaReport,
     "Health": HealthReport,
 }
@@ -44,6 +46,7 @@ EXAMPLES: dict[str, tuple[Message, str]] = {
     # channel: (a message, the kind of topic among its drafts)
     "meta": (META, "meta"),
     "source": (source_status(), "source"),
+    "recording": (recording_status(), "recording"),
     "embedding": (embedding(labelled=True), "embedding"),
     "embeddingFused": (FUSED, "embedding"),
     "label": (embedding(labelled=True), "label"),

@@ -15,6 +15,7 @@ from sinks.wire.reports import (
     HealthReport,
     LabelReport,
     MetaReport,
+    RecordingReport,
     SourceReport,
     StatusReport,
     TruthReport,
@@ -23,14 +24,24 @@ from sinks.wire.reports import (
     encode_health,
     encode_labels,
     encode_meta,
+    encode_recording,
     encode_source,
     encode_status,
     encode_truth,
 )
 from streamer.types import MODALITIES, Health, Labels, Modality, Span, Truth
-from tests.messages import META, T_NS, embedding, labels, source_status, truth
+from tests.messages import (
+    META,
+    T_NS,
+    embedding,
+    labels,
+    recording_status,
+    source_status,
+    truth,
+)
 
 KINDS: list[type[Wire]] = [
+    RecordingReport,
     LabelReport,
     TruthReport,
     StatusReport,
@@ -162,6 +173,12 @@ def test_the_states_come_back_as_they_went() -> None:
     assert (source.s, source.m, source.state, source.why) == ("cam", "vision", "stalled", "silent")
     assert (source.since, source.last_capture) == (T_NS // 1000, T_NS // 1000 + 1)
     assert (source.restarts, source.dropped) == (2, {"stale": 4})
+
+    body = encode_recording(recording_status("failed", "No space left on device"), sid="s")
+    recording = decode(RecordingReport, body.stamped(T_NS))
+    assert (recording.state, recording.why) == ("failed", "No space left on device")
+    assert (recording.path, recording.since) == ("logs/run.1.mcap", T_NS // 1000)
+    assert (recording.bytes, recording.chunks, recording.dropped) == (123_456, 7, {"queue": 3})
 
     meta = decode(MetaReport, encode_meta(META, sid="s", dtype="float16").stamped(T_NS))
     assert (meta.model, meta.model_hash, meta.dim, meta.dtype) == (

@@ -17,6 +17,7 @@ def test_the_topics_of_a_robot() -> None:
     assert TOPICS.meta == f"{root}/meta"
     assert TOPICS.health == f"{root}/health"
     assert TOPICS.source_status("cam") == f"{root}/source/cam/status"
+    assert TOPICS.recording_status == f"{root}/recording/status"
     assert TOPICS.embedding("vision", "cam") == f"{root}/embedding/vision/cam"
     assert TOPICS.label("audio", "mic") == f"{root}/label/audio/mic"
     assert TOPICS.truth("world") == f"{root}/truth/world"
