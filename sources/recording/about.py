@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from sources.recording.format import VERSION
 from streamer.plan import Plan
-from streamer.types import Modality, StreamInfo
+from streamer.types import MODALITIES, NS_PER_S, Modality, StreamInfo
 from streamer.version import __version__
 
 
@@ -45,6 +45,11 @@ class About:
         }
 
 
+_SHORTEST_NS = 1_000_000
+_LONGEST_NS = 24 * 3600 * NS_PER_S
+_LATEST_NS = (1 << 62) - 1
+_MOST_STREAMS = 1000
+
 _KNOWN = {"format", "version", "live", "started_ns", "clock_error_ns", "streams", "plan"}
 
 
@@ -54,33 +59,47 @@ def parse(session: Mapping[str, str], config: str = "") -> About:
         if int(session["format"]) != VERSION:
             raise ValueError(f"expected format {VERSION}, got {session['format'][:20]}")
         plan = json.loads(session["plan"])
+        streams = tuple(_streams(json.loads(session["streams"]).items()))
+        for info in streams:
+            if info.modality not in plan["lengths_ns"]:
+                raise ValueError(f"no length of windows for {info.modality}")
         return About(
             live=bool(json.loads(session["live"])),
-            streams=tuple(_streams(json.loads(session["streams"]).items())),
+            streams=streams,
             plan=Plan(
-                hop_ns=_positive(plan["hop_ns"]),
-                lengths_ns={str(m): _positive(n) for m, n in plan["lengths_ns"].items()},
-                lateness_ns=max(0, int(plan["lateness_ns"])),
-                idle_ns=max(0, int(plan["idle_ns"])),
+                hop_ns=_within(plan["hop_ns"], _SHORTEST_NS),
+                lengths_ns={
+                    str(m): _within(n, _SHORTEST_NS)
+                    for m, n in plan["lengths_ns"].items()
+                    if m in MODALITIES
+                },
+                lateness_ns=_within(plan["lateness_ns"]),
+                idle_ns=_within(plan["idle_ns"]),
                 min_coverage=float(plan["min_coverage"]),
             ),
-            started_ns=int(session["started_ns"]),
-            clock_error_ns=int(session["clock_error_ns"]),
+            started_ns=_within(int(session["started_ns"]), most=_LATEST_NS),
+            clock_error_ns=_within(int(session["clock_error_ns"]), most=_LATEST_NS),
             config=config,
             more={name: text for name, text in session.items() if name not in _KNOWN},
         )
-    except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
-        raise ValueError(f"no metadata of a recorded run: {error!r}") from None
+    except (KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+        raise ValueError(f"no metadata of a recorded run: {str(error)[:80]}") from None
 
 
 def _streams(pairs: Iterable[tuple[str, Modality]]) -> Iterable[StreamInfo]:
-    for name, modality in pairs:
-        if modality not in ("vision", "audio", "depth", "thermal", "imu"):
-            raise ValueError(f"stream {name}: unknown modality {modality!r}")
+    for number, (name, modality) in enumerate(pairs):
+        if modality not in MODALITIES:
+            raise ValueError(f"stream {name[:40]}: unknown modality {str(modality)[:40]!r}")
+        # Streams become levels of topics.
+        if not 0 < len(name) <= 128 or not name.isprintable() or set(name) & set("+#/"):
+            raise ValueError(f"not the name of a stream: {name[:40]!r}")
+        if number >= _MOST_STREAMS:
+            raise ValueError(f"more than {_MOST_STREAMS} streams")
         yield StreamInfo(name, modality)
 
 
-def _positive(number: object) -> int:
-    if not isinstance(number, int) or number <= 0:
-        raise ValueError(f"expected nanoseconds above 0, got {number!r}")
+def _within(number: object, least: int = 0, most: int = _LONGEST_NS) -> int:
+    """A hop of one nanosecond would make a thousand million windows a second."""
+    if type(number) is not int or not least <= number <= most:
+        raise ValueError(f"expected {least} to {most} nanoseconds, got {str(number)[:40]}")
     return number

@@ -14,7 +14,11 @@ from sources.recording.pictures import AS_STORED, Look
 from streamer.events import Ended, Passed
 from streamer.types import HOST_CLOCK, ClockCard
 
-LARGEST_JOURNAL = 1 << 24
+LARGEST_JOURNAL = 1 << 22
+"""A row has some ten bytes, and in memory some hundred. A chunk of ours has a few hundred rows."""
+_MOST_MESSAGES = 1 << 20
+_LONGEST_NAME = 1000
+_MOST_NS = (1 << 62) - 1
 
 T = TypeVar("T")
 
@@ -33,6 +37,15 @@ class Took:
 
 
 Entry = Took | Passed | Ended
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What the recorder had to leave out of the file."""
+
+    stream: str
+    cause: str
+    count: int
 
 
 @dataclass(slots=True)
@@ -81,13 +94,16 @@ def decode(payload: bytes) -> Journal:
         raise ValueError(f"a journal of {len(payload)} bytes")
     try:
         told: Any = cbor2.loads(payload)
-        cards = [ClockCard(str(d), int(e), int(o)) for d, e, o in told["clocks"]]
-        looks = [Look(float(s), float(o), bool(g)) for s, o, g in told["looks"]]
-        streams = [str(stream) for stream in told["streams"]]
-        lost = {str(s): {str(c): int(n) for c, n in by.items()} for s, by in told["lost"].items()}
-        journal = Journal(bool(told["live"]), list(_entries(told, streams, cards, looks)), lost)
+        cards = [ClockCard(_text(d), _whole(e), _whole(o)) for d, e, o in told["clocks"]]
+        looks = [Look(_finite(s), _finite(o), g is True) for s, o, g in told["looks"]]
+        streams = [_text(stream) for stream in told["streams"]]
+        lost = {
+            _text(stream): {_text(cause): _whole(n, 0) for cause, n in by.items()}
+            for stream, by in told["lost"].items()
+        }
+        journal = Journal(told["live"] is True, list(_entries(told, streams, cards, looks)), lost)
     except (cbor2.CBORDecodeError, KeyError, TypeError, IndexError, AttributeError) as error:
-        raise ValueError(f"not a journal: {error}") from None
+        raise ValueError(f"not a journal: {str(error)[:80]}") from None
     return journal
 
 
@@ -96,19 +112,20 @@ def _entries(
 ) -> Iterator[Entry]:
     now_ns = 0
     for row in told["entries"]:
-        now_ns += int(row[0])
+        now_ns = _whole(now_ns + _whole(row[0]))
         if len(row) == 1:
             yield Passed(now_ns)
         elif len(row) == 2:
             yield Ended(now_ns, tuple(streams[_at(n)] for n in row[1]))
         else:
             _, stream, since_ns, duration_ns, messages, card, look = row
+            t_ns = _whole(now_ns + _whole(since_ns))
             yield Took(
                 now_ns,
                 streams[_at(stream)],
-                now_ns + int(since_ns),
-                int(duration_ns),
-                int(messages),
+                t_ns,
+                _whole(duration_ns, 0, _MOST_NS - max(0, t_ns)),
+                _whole(messages, 0, _MOST_MESSAGES),
                 cards[_at(card)],
                 looks[_at(look)],
             )
@@ -116,9 +133,33 @@ def _entries(
 
 def _at(number: Any) -> int:
     """An index that does not count from the end."""
-    if not isinstance(number, int) or number < 0:
-        raise ValueError(f"expected an index, got {number!r}")
+    return _whole(number, 0)
+
+
+def _whole(number: Any, least: int = -_MOST_NS, most: int = _MOST_NS) -> int:
+    """As it is: to make a whole number of a decimal one may take all the memory there is."""
+    if type(number) is not int or not least <= number <= most:
+        raise ValueError(f"not a journal: expected a whole number, got {_said(number)}")
     return number
+
+
+def _finite(number: Any) -> float:
+    if type(number) not in (int, float) or not -1e300 < number < 1e300:
+        raise ValueError(f"not a journal: expected a number, got {_said(number)}")
+    return float(number)
+
+
+def _text(text: Any) -> str:
+    if not isinstance(text, str) or len(text) > _LONGEST_NAME:
+        raise ValueError(f"not a journal: expected a name, got {_said(text)}")
+    return text
+
+
+def _said(thing: Any) -> str:
+    small = isinstance(thing, int | float | str) and not (
+        isinstance(thing, int) and abs(thing) > 1 << 64
+    )
+    return repr(thing)[:40] if small else type(thing).__name__
 
 
 class _Table(dict[T, int]):

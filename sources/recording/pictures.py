@@ -1,6 +1,7 @@
 """Pictures as a log keeps them: bytes, until somebody asks for pixels."""
 
 import hashlib
+import struct
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
 
@@ -21,6 +22,9 @@ _RAW: dict[str, tuple[str, int]] = {
     "mono8": ("u1", 1),
     "rgb8": ("u1", 3),
 }
+
+_FRAME_MARKERS = {0xC0 + n for n in range(16)} - {0xC4, 0xC8, 0xCC}
+"""Of JPEG: what follows is the size of the picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,21 +88,46 @@ class Encoded:
         if look == AS_STORED:
             return stored
         # In float64 first, as in `sources.scaled`.
-        values = stored * np.float64(look.scale) + look.offset
-        if look.grey:
-            return np.clip(np.rint(values), 0, 255).astype(np.uint8)
-        return values.astype(np.float32)
+        with np.errstate(all="ignore"):  # a log may hold anything
+            values = stored * np.float64(look.scale) + look.offset
+            if look.grey:
+                return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+            return values.astype(np.float32)
 
     def _stored(self) -> NDArray[Any]:
         if self.codec in _RAW:
             return unpacked(self.payload, self.codec, self.shape)
-        packed = np.frombuffer(self.payload, np.uint8)
-        picture = cv2.imdecode(packed, cv2.IMREAD_UNCHANGED) if len(packed) else None
+        size = packed_size(self.payload)
+        # Not what a header claims is made room for, but what a picture may have.
+        if size is None or not 0 < size[0] * size[1] <= LARGEST_PICTURE:
+            raise SourceLost(f"a picture of the log: expected {self.codec}, its header is damaged")
+        try:
+            picture = cv2.imdecode(np.frombuffer(self.payload, np.uint8), cv2.IMREAD_UNCHANGED)
+        except cv2.error:
+            picture = None
         if picture is None:
             raise SourceLost(f"a picture of the log: expected {self.codec}, cannot be decoded")
         if picture.ndim == 3:
             return np.asarray(cv2.cvtColor(picture[:, :, :3], cv2.COLOR_BGR2RGB))
         return np.asarray(picture)
+
+
+def packed_size(payload: bytes) -> tuple[int, int] | None:
+    """(H, W) as the header of a JPEG or PNG has it; None where that is neither."""
+    if payload[:8] == b"\x89PNG\r\n\x1a\n" and payload[12:16] == b"IHDR" and len(payload) >= 24:
+        width, height = struct.unpack_from(">II", payload, 16)
+        return height, width
+    at = 2 if payload[:2] == b"\xff\xd8" else len(payload)
+    while at + 9 <= len(payload) and payload[at] == 0xFF:
+        marker = payload[at + 1]
+        if marker in _FRAME_MARKERS:
+            height, width = struct.unpack_from(">HH", payload, at + 5)
+            return height, width
+        # A byte to fill up, a marker that stands alone, or one with its length.
+        alone = 0xD0 <= marker <= 0xD8 or marker == 0x01
+        length = 2 if alone else 2 + int.from_bytes(payload[at + 2 : at + 4], "big")
+        at += 1 if marker == 0xFF else length
+    return None
 
 
 def unpacked(payload: bytes, codec: str, shape: tuple[int, int] | None) -> NDArray[Any]:

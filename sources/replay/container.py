@@ -6,33 +6,55 @@ file that was cut off or damaged gives what comes before, and `problems` counts 
 
 import struct
 import zlib
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, TypeAlias
 
-import lz4.frame
 import zstandard
 from mcap import records as r
 from mcap.data_stream import ReadDataStream
 from mcap.exceptions import McapError
 from mcap.opcode import Opcode
 
+from sources.replay.causes import Causes
+from sources.replay.records import (
+    HEAD,
+    LARGEST_CHUNK,
+    LARGEST_TEXTS,
+    bounded,
+    records,
+    short,
+    spec_of,
+    unpacked,
+)
 from streamer.errors import SourceLost
 from streamer.logfile import ChannelSpec, Schema
 
 MAGIC = b"\x89MCAP0\r\n"
 LARGEST_RECORD = 1 << 30
-LARGEST_CHUNK = 1 << 29
-"""Uncompressed. Chunks of other programs are megabytes."""
+LARGEST_SUMMARY = 1 << 26
+"""The index of a file of some hundred gigabytes; beyond, it is read without one."""
 LOOSE_MESSAGES = 1000
 """Messages outside of chunks that are given together."""
+MOST_MESSAGES = 1 << 19
+"""Of a chunk that are given together: a chunk of empty messages has millions."""
+LATEST_NS = (1 << 62) - 1
+"""Stamps beyond, in the year 2116, are lies, and no sum of two within leaves 64 bits."""
 
-_HEAD = struct.Struct("<BQ")
+_KINDS: dict[int, str] = {
+    Opcode.HEADER: "header",
+    Opcode.SCHEMA: "schema",
+    Opcode.CHANNEL: "channel",
+    Opcode.MESSAGE: "message",
+    Opcode.CHUNK: "chunk",
+    Opcode.ATTACHMENT: "attachment",
+    Opcode.METADATA: "metadata",
+}
+
 _MESSAGE = struct.Struct("<HIQQ")
-_FOOTER_BYTES = _HEAD.size + 20 + len(MAGIC)
+_FOOTER_BYTES = HEAD.size + 20 + len(MAGIC)
 
 
 class Message(NamedTuple):
@@ -62,6 +84,8 @@ class Attachment:
     name: str
     media_type: str
     data: bytes
+    log_ns: int = 0
+    created_ns: int = 0
 
 
 Part: TypeAlias = Chunk | Metadata | Attachment
@@ -83,17 +107,22 @@ class McapLog:
     def __init__(self, path: Path) -> None:
         """Raises `SourceLost` for a file that cannot be opened or is no MCAP."""
         self.path = path
-        self.problems: Counter[str] = Counter()
+        self._causes = Causes()
+        self.problems = self._causes.counts
         self.channels: dict[int, ChannelSpec] = {}
         self.whole = False
         """The last `parts` came to the end of the data, and everything was as it should be."""
+        self.position = 0
+        """How far the last `parts` has read; behind its end, what it could not read."""
+        self.profile = self.library = ""
+        """What the file says of itself in its first record, once `parts` has met that."""
         self._schemas: dict[int, Schema] = {}
-        self._lost: set[int] = set()
+        self._texts = 0
         try:
             self._file: BinaryIO = path.open("rb")
         except OSError as error:
             raise SourceLost(f"{path}: cannot be read: {error.strerror}") from None
-        self._size = path.stat().st_size
+        self.size = path.stat().st_size
         found = self._file.read(len(MAGIC))
         if found != MAGIC:
             self._file.close()
@@ -107,37 +136,39 @@ class McapLog:
         try:
             return self._index()
         except (McapError, ValueError, struct.error, OSError):
-            return None
+            return None  # what is damaged here is found again, and counted, by who reads it all
 
     def _index(self) -> Index | None:
-        if self._size < len(MAGIC) + _FOOTER_BYTES:
+        if self.size < len(MAGIC) + _FOOTER_BYTES:
             return None
-        self._file.seek(self._size - _FOOTER_BYTES)
+        self._file.seek(self.size - _FOOTER_BYTES)
         tail = self._file.read(_FOOTER_BYTES)
-        opcode, length = _HEAD.unpack_from(tail)
+        opcode, length = HEAD.unpack_from(tail)
         if opcode != Opcode.FOOTER or length != 20 or tail[-len(MAGIC) :] != MAGIC:
             return None
-        start, offsets, crc = struct.unpack_from("<QQI", tail, _HEAD.size)
-        end = self._size - _FOOTER_BYTES
-        if not len(MAGIC) <= start <= end or end - start > LARGEST_RECORD:
+        start, offsets, crc = struct.unpack_from("<QQI", tail, HEAD.size)
+        end = self.size - _FOOTER_BYTES
+        if not len(MAGIC) <= start <= end or end - start > LARGEST_SUMMARY:
             return None
         self._file.seek(start)
         summary = self._file.read(end - start)
-        if crc and zlib.crc32(tail[: _HEAD.size + 16], zlib.crc32(summary)) != crc:
+        if crc and zlib.crc32(tail[: HEAD.size + 16], zlib.crc32(summary)) != crc:
             return None
         del offsets
         found = Index()
         schemas: dict[int, Schema] = {}
-        for opcode, at, length in _records(summary):
+        for opcode, at, length in records(summary):
             record = ReadDataStream(BytesIO(summary[at : at + length]))
             if opcode == Opcode.SCHEMA:
                 schema = r.Schema.read(record)
                 schemas[schema.id] = Schema(schema.name, schema.encoding, schema.data)
             elif opcode == Opcode.CHANNEL:
                 channel = r.Channel.read(record)
-                found.channels[channel.id] = _spec(channel, schemas)
+                found.channels[channel.id] = spec_of(channel, schemas)
             elif opcode == Opcode.CHUNK_INDEX:
-                found.chunks.append(r.ChunkIndex.read(record))
+                chunk = r.ChunkIndex.read(record)
+                if len(MAGIC) <= chunk.chunk_start_offset < start:
+                    found.chunks.append(chunk)
             elif opcode == Opcode.METADATA_INDEX:
                 found.metadata.append(r.MetadataIndex.read(record))
             elif opcode == Opcode.STATISTICS:
@@ -151,11 +182,11 @@ class McapLog:
             found = [p.data for p in self.parts() if isinstance(p, Metadata) and p.name == name]
             return found[-1] if found else None
         for entry in reversed(index.metadata):
-            if entry.name == name and entry.length <= min(LARGEST_RECORD, self._size):
+            if entry.name == name and entry.offset < self.size and entry.length <= LARGEST_TEXTS:
                 self._file.seek(entry.offset)
                 record = self._file.read(entry.length)
                 try:
-                    return r.Metadata.read(ReadDataStream(BytesIO(record[_HEAD.size :]))).metadata
+                    return r.Metadata.read(ReadDataStream(BytesIO(record[HEAD.size :]))).metadata
                 except (McapError, UnicodeDecodeError, struct.error):
                     return None
         return None
@@ -163,133 +194,134 @@ class McapLog:
     def parts(self, start: int = len(MAGIC)) -> Iterator[Part]:
         """Everything from the record at byte `start` on. Ends early where the file does."""
         self.whole = False
-        self.problems.clear()
+        self._causes.clear()
         crc = zlib.crc32(MAGIC)
         position = start
         loose: list[Message] = []
         loose_at = start
         self._file.seek(start)
         while True:
-            head = self._file.read(_HEAD.size)
-            if len(head) < _HEAD.size:
-                self.problems[f"cut off at byte {position}"] += 1
+            self.position = position
+            head = self._file.read(HEAD.size)
+            if len(head) < HEAD.size:
+                self._causes.add("cut off", f"at byte {position}")
                 break
-            opcode, length = _HEAD.unpack(head)
-            if length > min(LARGEST_RECORD, self._size - position - _HEAD.size):
-                self.problems[f"cut off or damaged at byte {position}"] += 1
+            opcode, length = HEAD.unpack(head)
+            if length > min(LARGEST_RECORD, self.size - position - HEAD.size):
+                self._causes.add("cut off or damaged", f"at byte {position}")
                 break
             body = self._file.read(length)
             if opcode == Opcode.DATA_END:
                 self._end(body, crc if start == len(MAGIC) else None)
+                self.position = self.size
                 break
             crc = zlib.crc32(body, zlib.crc32(head, crc)) if start == len(MAGIC) else 0
-            if opcode == Opcode.MESSAGE:
-                if not loose:
-                    loose_at = position
-                loose += self._message(body, 0, length)
             if loose and (opcode != Opcode.MESSAGE or len(loose) >= LOOSE_MESSAGES):
                 yield Chunk(loose_at, loose)
                 loose = []
-            if opcode != Opcode.MESSAGE:
-                part = self._part(opcode, body, position)
-                if part is not None:
+            if opcode == Opcode.MESSAGE and not loose:
+                loose_at = position
+            for part in self._parts(opcode, body, position):
+                if opcode == Opcode.MESSAGE and isinstance(part, Chunk):
+                    loose += part.messages
+                else:
                     yield part
-            position += _HEAD.size + length
+            position += HEAD.size + length
         if loose:
             yield Chunk(loose_at, loose)
 
     def _end(self, body: bytes, crc: int | None) -> None:
         expected = int.from_bytes(body[:4], "little")
         if crc is not None and expected and expected != crc:
-            self.problems["checksum of the data is wrong"] += 1
+            self._causes.add("checksum of the data is wrong")
         self.whole = not self.problems
 
-    def _part(self, opcode: int, body: bytes, position: int) -> Part | None:
+    def _parts(self, opcode: int, body: bytes, position: int) -> Iterator[Part]:
+        """What one record is. Nothing of one that is damaged, and what follows may be whole."""
         try:
             if opcode == Opcode.CHUNK:
-                return Chunk(position, list(self._chunk(body)))
-            if opcode == Opcode.METADATA:
+                for messages in self._chunk(body):
+                    yield Chunk(position, messages)
+            elif opcode == Opcode.MESSAGE:
+                yield Chunk(position, list(self._message(body, 0, len(body))))
+            elif opcode == Opcode.METADATA:
+                bounded(body)
                 metadata = r.Metadata.read(ReadDataStream(BytesIO(body)))
-                return Metadata(metadata.name, metadata.metadata)
-            if opcode == Opcode.ATTACHMENT:
-                attachment = r.Attachment.read(ReadDataStream(BytesIO(body)))
-                return Attachment(attachment.name, attachment.media_type, attachment.data)
-            self._define(opcode, body)
-        except (McapError, ValueError, struct.error, RuntimeError, EOFError) as error:
-            # lz4 raises RuntimeError. What follows may be whole.
-            self.problems[f"damaged record at byte {position}: {_short(error)}"] += 1
-        except zstandard.ZstdError as error:
-            self.problems[f"damaged record at byte {position}: {_short(error)}"] += 1
-        return None
+                yield Metadata(metadata.name, metadata.metadata)
+            elif opcode == Opcode.ATTACHMENT:
+                found = r.Attachment.read(ReadDataStream(BytesIO(body)))
+                yield Attachment(
+                    found.name, found.media_type, found.data, found.log_time, found.create_time
+                )
+            else:
+                self._define(opcode, body)
+        except (
+            McapError,
+            ValueError,
+            struct.error,
+            RuntimeError,  # lz4's
+            EOFError,
+            zstandard.ZstdError,
+        ) as error:
+            kind = _KINDS.get(opcode, "record")
+            self._causes.add(f"damaged {kind}", f"at byte {position}: {short(error)}")
 
     def _define(self, opcode: int, body: bytes) -> None:
-        if opcode == Opcode.SCHEMA:
+        if opcode == Opcode.HEADER:
+            bounded(body)
+            header = r.Header.read(ReadDataStream(BytesIO(body)))
+            self.profile, self.library = header.profile, header.library
+        elif opcode == Opcode.SCHEMA:
             schema = r.Schema.read(ReadDataStream(BytesIO(body)))
-            self._schemas[schema.id] = Schema(schema.name, schema.encoding, schema.data)
-        elif opcode == Opcode.CHANNEL:
+            found = Schema(schema.name, schema.encoding, schema.data)
+            if self._schemas.get(schema.id) != found:
+                self._remember(body)
+                self._schemas[schema.id] = found
+        elif opcode == Opcode.CHANNEL and int.from_bytes(body[:2], "little") not in self.channels:
+            self._remember(body)
             channel = r.Channel.read(ReadDataStream(BytesIO(body)))
-            if channel.id not in self.channels:
-                self.channels[channel.id] = _spec(channel, self._schemas)
+            self.channels[channel.id] = spec_of(channel, self._schemas)
 
-    def _chunk(self, body: bytes) -> Iterator[Message]:
+    def _remember(self, body: bytes) -> None:
+        """Raises ValueError where all that must be kept of a file becomes too much."""
+        self._texts += len(body)
+        if self._texts > LARGEST_TEXTS:
+            raise ValueError(f"more than {LARGEST_TEXTS} bytes of channels and schemas")
+
+    def _chunk(self, body: bytes) -> Iterator[list[Message]]:
         _, _, size, crc, name_length = struct.unpack_from("<QQQII", body)
         at = 32 + name_length
         if size > LARGEST_CHUNK or at + 8 > len(body):
             raise ValueError(f"a chunk of {size} bytes")
         (packed_length,) = struct.unpack_from("<Q", body, at)
         packed = body[at + 8 : at + 8 + packed_length]
-        data = _unpacked(body[32:at].decode(), packed, size)
+        data = unpacked(body[32:at].decode(), packed, size)
         if len(data) != size:
             raise ValueError(f"a chunk of {size} bytes has {len(data)}")
         if crc and zlib.crc32(data) != crc:
             raise ValueError("checksum of a chunk is wrong")
-        for opcode, start, length in _records(data):
+        messages: list[Message] = []
+        for opcode, start, length in records(data):
             if opcode == Opcode.MESSAGE:
-                yield from self._message(data, start, length)
+                messages += self._message(data, start, length)
+                if len(messages) >= MOST_MESSAGES:
+                    yield messages
+                    messages = []
             else:
                 self._define(opcode, data[start : start + length])
+        if messages:
+            yield messages
 
     def _message(self, data: bytes, start: int, length: int) -> Iterator[Message]:
+        if length < _MESSAGE.size:
+            raise ValueError(f"a message of {length} bytes")
         number, sequence, log_ns, publish_ns = _MESSAGE.unpack_from(data, start)
         channel = self.channels.get(number)
         if channel is None:
-            self.problems[f"messages of channel {number}, which is not described"] += 1
+            self._causes.add("messages of a channel that is not described", f"channel {number}")
+            return
+        if max(log_ns, publish_ns) > LATEST_NS:
+            self._causes.add("messages with an impossible stamp", f"{max(log_ns, publish_ns)} ns")
             return
         payload = data[start + _MESSAGE.size : start + length]
         yield Message(channel, log_ns, publish_ns, sequence, payload)
-
-
-def _records(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Opcode, where the content begins, its length. Raises ValueError where one is cut off."""
-    at, end = 0, len(data)
-    while at + _HEAD.size <= end:
-        opcode, length = _HEAD.unpack_from(data, at)
-        at += _HEAD.size
-        if length > end - at:
-            raise ValueError(f"a record of {length} bytes where {end - at} are left")
-        yield opcode, at, length
-        at += length
-
-
-def _unpacked(compression: str, packed: bytes, size: int) -> bytes:
-    """`size` bytes at the most, whatever the packed ones claim."""
-    if compression == "":
-        return packed
-    if compression == "lz4":
-        return lz4.frame.LZ4FrameDecompressor().decompress(packed, size)
-    if compression == "zstd":
-        return zstandard.ZstdDecompressor().decompress(packed, max_output_size=max(1, size))
-    raise ValueError(f"unknown compression {compression[:20]!r}")
-
-
-def _spec(channel: r.Channel, schemas: dict[int, Schema]) -> ChannelSpec:
-    return ChannelSpec(
-        channel.topic,
-        channel.message_encoding,
-        schemas.get(channel.schema_id),
-        tuple(channel.metadata.items()),
-    )
-
-
-def _short(error: Exception) -> str:
-    return (" ".join(str(error).split()) or type(error).__name__)[:80]

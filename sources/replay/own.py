@@ -5,13 +5,18 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from sources.recording.about import About, parse
-from sources.recording.format import CONFIG, JOURNAL, OWN_TOPICS, SESSION
-from sources.recording.journal import Journal, Took, decode
+from sources.recording.format import CONFIG, JOURNAL, OWN_TOPICS, SESSION, WINDOWS
+from sources.recording.journal import Journal, Left, Took, decode
+from sources.recording.recorder import Note
 from sources.replay import decode as samples
-from sources.replay.container import Chunk, McapLog, Message
+from sources.replay.causes import MOST_CAUSES, Causes
+from sources.replay.container import MAGIC, Chunk, McapLog, Message
 from streamer.errors import SourceLost
 from streamer.events import Arrived, Ended, Event, Passed
-from streamer.types import Modality, Sample, StreamInfo
+from streamer.types import NS_PER_S, Modality, Sample, StreamInfo
+
+PUBLISHED_NS = 10 * NS_PER_S
+"""How far behind its time something that was published may lie: an encoder may be slow."""
 
 
 class OwnLog:
@@ -29,7 +34,10 @@ class OwnLog:
         except ValueError as error:
             self._log.close()
             raise SourceLost(f"{path}: {error}") from None
-        self.problems: Counter[str] = Counter()
+        self._causes = Causes()
+        self.problems = self._causes.counts
+        self.lost: Counter[tuple[str, str]] = Counter()
+        """What the recorder left out of what the last reading read, by stream and cause."""
 
     def close(self) -> None:
         self._log.close()
@@ -50,66 +58,113 @@ class OwnLog:
         to_ns: int | None = None,
     ) -> Iterator[Event]:
         """What happened from `from_ns` up to `to_ns` (on the run's clock), to `streams` only."""
-        self.problems.clear()
-        modalities: dict[str, Modality] = {i.name: i.modality for i in self.about.streams}
-        wanted = set(modalities if streams is None else streams)
-        latest_ns = 0
+        for item in self.items(streams, from_ns, to_ns, notes=False):
+            if not isinstance(item, Note | Left):
+                yield item
+
+    def items(
+        self,
+        streams: Collection[str] | None = None,
+        from_ns: int | None = None,
+        to_ns: int | None = None,
+        *,
+        notes: bool = True,
+    ) -> Iterator[Event | Note | Left]:
+        """Events, and behind those of each chunk what the recorder left out during it.
+
+        With `notes`, what was published of that time too. It lies some way behind its time: so
+        much is read beyond `to_ns`.
+        """
+        self._causes.clear()
+        self.lost.clear()
+        latest_ns, over = 0, False
         for part in self._log.parts(self._start(from_ns)):
             if not isinstance(part, Chunk):
                 continue
-            journal, waiting = self._sorted(part)
-            for entry in journal.entries:
-                if isinstance(entry, Took):
-                    mine = waiting.get(entry.stream, deque())
-                    took = [mine.popleft() for _ in range(min(entry.messages, len(mine)))]
-                    if entry.stream not in wanted:
-                        continue
-                    try:
-                        if len(took) < entry.messages or not took:
-                            raise ValueError("messages are missing")
-                        one: Sample = samples.sample(entry, modalities[entry.stream], took)
-                    except ValueError as error:
-                        self.problems[f"{entry.stream}: {error}"] += 1
-                        continue
-                    # The clock of a run from files says nothing about its samples.
-                    now_ns = entry.now_ns if journal.live else max(latest_ns, one.end_ns)
-                    event: Event = Arrived(now_ns, one, journal.live)
-                elif isinstance(entry, Passed):
-                    event = entry
-                else:
-                    event = Ended(
-                        entry.now_ns if journal.live else latest_ns,
-                        tuple(stream for stream in entry.streams if stream in wanted),
-                    )
+            journal, waiting, published = self._sorted(part)
+            for event in self._happened(journal, waiting, streams, latest_ns):
                 latest_ns = max(latest_ns, event.now_ns)
-                if from_ns is not None and event.now_ns < from_ns:
-                    continue
-                if to_ns is not None and event.now_ns >= to_ns:
-                    return
-                yield event
+                over = over or (to_ns is not None and event.now_ns >= to_ns)
+                if not over and (from_ns is None or event.now_ns >= from_ns):
+                    yield event
+            if notes:
+                for note in published:
+                    if (from_ns or 0) <= note.log_ns and (to_ns is None or note.log_ns < to_ns):
+                        yield note
+            if over and (not notes or latest_ns >= (to_ns or 0) + PUBLISHED_NS):
+                return
+            if not over and (from_ns is None or latest_ns >= from_ns):
+                yield from self._left(journal)
         self.problems.update(self._log.problems)
+
+    def _happened(
+        self,
+        journal: Journal,
+        waiting: dict[str, deque[Message]],
+        streams: Collection[str] | None,
+        latest_ns: int,
+    ) -> Iterator[Event]:
+        """The events of one chunk. `latest_ns`: the time up to which those before it came."""
+        modalities: dict[str, Modality] = {i.name: i.modality for i in self.about.streams}
+        wanted = {name for name in modalities if streams is None or name in streams}
+        for entry in journal.entries:
+            if isinstance(entry, Took):
+                mine = waiting.get(entry.stream, deque())
+                took = [mine.popleft() for _ in range(min(entry.messages, len(mine)))]
+                if entry.stream not in wanted:
+                    continue
+                try:
+                    if len(took) < entry.messages or not took:
+                        raise ValueError("messages are missing")
+                    one: Sample = samples.sample(entry, modalities[entry.stream], took)
+                except ValueError as error:
+                    self._causes.add(f"{entry.stream}: samples cannot be read", str(error)[:100])
+                    continue
+                # The clock of a run from files says nothing about its samples.
+                now_ns = entry.now_ns if journal.live else max(latest_ns, one.end_ns)
+                event: Event = Arrived(now_ns, one, journal.live)
+            elif isinstance(entry, Passed):
+                event = entry
+            else:
+                ended = tuple(stream for stream in entry.streams if stream in wanted)
+                if not ended:
+                    continue
+                event = Ended(entry.now_ns if journal.live else latest_ns, ended)
+            latest_ns = max(latest_ns, event.now_ns)
+            yield event
+
+    def _left(self, journal: Journal) -> Iterator[Left]:
+        for stream, causes in journal.lost.items():
+            for cause, count in causes.items():
+                if len(self.lost) < MOST_CAUSES:
+                    self.lost[stream, cause] += count
+                yield Left(stream, cause, count)
 
     def _start(self, from_ns: int | None) -> int:
         """The first byte that can matter: by the index, where there is one."""
         index = self._log.index() if from_ns is not None else None
         if index is None or from_ns is None:
-            return len(b"\x89MCAP0\r\n")
+            return len(MAGIC)
         self._log.channels.update(index.channels)
         # A sample arrives after it was taken, and the journal has its own time as its last one.
         later = [c for c in index.chunks if c.message_end_time >= from_ns]
-        return min((c.chunk_start_offset for c in later), default=len(b"\x89MCAP0\r\n"))
+        return min((c.chunk_start_offset for c in later), default=len(MAGIC))
 
-    def _sorted(self, chunk: Chunk) -> tuple[Journal, dict[str, deque[Message]]]:
+    def _sorted(self, chunk: Chunk) -> tuple[Journal, dict[str, deque[Message]], list[Note]]:
         journal = Journal(live=self.about.live)
         waiting: dict[str, deque[Message]] = {}
+        notes: list[Note] = []
         for message in chunk.messages:
             topic = message.channel.topic
             if topic == JOURNAL:
                 try:
                     journal = decode(message.payload)
                 except ValueError as error:
-                    self.problems[str(error)] += 1
-            elif not topic.startswith(OWN_TOPICS):
+                    self._causes.add("journals cannot be read", str(error)[:100])
+            elif topic.startswith(OWN_TOPICS):
+                if topic != WINDOWS:
+                    notes.append(Note(message.channel, message.log_ns, message.payload))
+            else:
                 stream = dict(message.channel.metadata).get("stream", "")
                 waiting.setdefault(stream, deque()).append(message)
-        return journal, waiting
+        return journal, waiting, notes
