@@ -22,31 +22,48 @@ _TOUCH_NS = 2_000_000
 def to_samples(
     stream: str, chunks: Iterable[ImuBlock], period_ns: int | None = None
 ) -> Iterator[Sample]:
-    """Cut readings into blocks of about 100 ms. `chunks` may be of any length.
+    """Cut readings into blocks, as `Cutter` does. `chunks` may be of any length."""
+    cutter = Cutter(stream)
+    for chunk in chunks:
+        yield from cutter.push(chunk, period_ns)
+    yield from cutter.flush(period_ns)
+
+
+class Cutter:
+    """Cuts readings into blocks of about 100 ms.
 
     A block stands for the time up to the next one, so that blocks tile. It ends early, one period
     after its last reading, where the next reading is more than 1.5 periods away (a reading is
     missing) or lies in the past. Readings with equal stamps stay together. The period is the median
     step of the chunk unless given.
     """
-    t_ns: Stamps = np.empty(0, np.int64)
-    values = np.empty((0, 6), np.float32)
-    median_ns = NS_PER_S
-    for chunk in chunks:
-        t_ns = np.concatenate([t_ns, chunk.t_ns])
-        values = np.concatenate([values, chunk.values])
+
+    def __init__(self, stream: str) -> None:
+        self._stream = stream
+        self._t_ns: Stamps = np.empty(0, np.int64)
+        self._values = np.empty((0, 6), np.float32)
+        self._median_ns = NS_PER_S
+
+    def push(self, chunk: ImuBlock, period_ns: int | None = None) -> Iterator[Sample]:
+        """Take readings of any number; yield the blocks that are complete."""
+        t_ns = np.concatenate([self._t_ns, chunk.t_ns])
+        values = np.concatenate([self._values, chunk.values])
         steps = np.diff(t_ns)
         if (steps > 0).any():
-            median_ns = int(np.median(steps[steps > 0]))
-        period = period_ns or median_ns
+            self._median_ns = int(np.median(steps[steps > 0]))
+        period = period_ns or self._median_ns
         cuts = _cuts(t_ns, steps, period)
+        self._t_ns, self._values = t_ns[cuts[-1] :], values[cuts[-1] :]
         for first, last in pairwise(cuts):
             step = int(steps[last - 1])
             rest = step if 0 < step <= 1.5 * period else period
-            yield _sample(stream, t_ns[first:last], values[first:last], rest)
-        t_ns, values = t_ns[cuts[-1] :], values[cuts[-1] :]
-    if len(t_ns):
-        yield _sample(stream, t_ns, values, period_ns or median_ns)
+            yield _sample(self._stream, t_ns[first:last], values[first:last], rest)
+
+    def flush(self, period_ns: int | None = None) -> Iterator[Sample]:
+        """The rest."""
+        if len(self._t_ns):
+            yield _sample(self._stream, self._t_ns, self._values, period_ns or self._median_ns)
+        self._t_ns, self._values = self._t_ns[:0], self._values[:0]
 
 
 def _cuts(t_ns: Stamps, steps: Stamps, period_ns: int) -> list[int]:

@@ -1,6 +1,6 @@
 """Messages of our own logs as samples. Pure."""
 
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from foxglove_schemas_protobuf.CompressedImage_pb2 import CompressedImage
@@ -16,14 +16,7 @@ from sources.recording.sound import from_int16
 from sources.replay.container import Message
 from streamer.types import AudioBlock, Data, ImuBlock, Modality, Sample
 
-_CODECS: dict[str, Codec] = {
-    "jpeg": "jpeg",
-    "png": "png",
-    "16UC1": "16UC1",
-    "32FC1": "32FC1",
-    "mono8": "mono8",
-    "rgb8": "rgb8",
-}
+_CODECS: dict[str, Codec] = {codec: codec for codec in get_args(Codec)}
 
 
 def sample(took: Took, modality: Modality, messages: list[Message]) -> Sample:
@@ -46,7 +39,7 @@ def _data(took: Took, modality: Modality, messages: list[Message]) -> Data:
         raise ValueError(f"expected one message a sample, got {len(messages)}")
     (message,) = messages
     try:
-        return _sound(message) if modality == "audio" else _picture(message, took)
+        return _sound(message) if modality == "audio" else _picture(message, took, modality)
     except DecodeError as error:
         raise ValueError(f"not the message that its channel promises: {error}") from None
 
@@ -59,15 +52,17 @@ def _sound(message: Message) -> AudioBlock:
     return AudioBlock(from_int16(levels), told.sample_rate)
 
 
-def _picture(message: Message, took: Took) -> Encoded:
+def _picture(message: Message, took: Took, modality: Modality) -> Encoded:
     schema = message.channel.schema
     name = schema.name if schema else ""
     if name == "foxglove.CompressedImage":
         told: Any = CompressedImage.FromString(message.payload)
-        return Encoded(told.data, _codec(told.format), None, took.look)
+        return Encoded(told.data, _codec(told.format), None, took.look, modality)
     if name == "foxglove.RawImage":
         told = RawImage.FromString(message.payload)
-        return Encoded(told.data, _codec(told.encoding), (told.height, told.width), took.look)
+        return Encoded(
+            told.data, _codec(told.encoding), (told.height, told.width), took.look, modality
+        )
     raise ValueError(f"expected a picture, got {name[:40]!r}")
 
 

@@ -5,25 +5,17 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from pydantic import BaseModel, ConfigDict
-
 from sources.recording.about import About
+from sources.recording.format import SESSION
+from sources.replay.container import MAGIC, McapLog
+from sources.replay.containers import Container
+from sources.replay.foreign import ForeignLog
+from sources.replay.mcap_container import McapContainer
 from sources.replay.own import OwnLog
+from sources.replay.topics import TopicAs
+from streamer.errors import SourceLost
 from streamer.events import Event
-from streamer.types import Modality, StreamInfo
-
-
-class TopicAs(BaseModel):
-    """How a topic of a log is taken, where its type does not say it or says it wrongly.
-
-    `stream` null leaves the topic out.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    topic: str
-    stream: str | None = None
-    modality: Modality | None = None
+from streamer.types import StreamInfo
 
 
 class Log(Protocol):
@@ -57,5 +49,40 @@ class Log(Protocol):
 
 def open_log(path: Path, topics: Sequence[TopicAs] = ()) -> Log:
     """Told apart by what is in the file. Raises `SourceLost`."""
-    del topics  # our own know their streams
-    return OwnLog(path)
+    if _begins(path) == MAGIC and _is_ours(path):
+        return OwnLog(path)
+    container = open_container(path)
+    try:
+        return ForeignLog(container, topics)
+    except BaseException:
+        container.close()
+        raise
+
+
+def open_container(path: Path) -> Container:
+    """The messages of a log of any kind, ours too. Raises `SourceLost`."""
+    begins = _begins(path)
+    if begins == MAGIC:
+        return McapContainer(path)
+    if begins.startswith(MAGIC[:5]):
+        raise SourceLost(
+            f"{path}: expected an MCAP file, its line ends were converted on the way (a transfer "
+            "as text): most of its bytes are lost"
+        )
+    raise SourceLost(f"{path}: expected a log (MCAP), it begins with {begins!r}")
+
+
+def _is_ours(path: Path) -> bool:
+    log = McapLog(path)
+    try:
+        return log.metadata(SESSION) is not None
+    finally:
+        log.close()
+
+
+def _begins(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(MAGIC))
+    except OSError as error:
+        raise SourceLost(f"{path}: cannot be read: {error.strerror}") from None

@@ -10,7 +10,7 @@ from sources.replay.container import Chunk, Index, McapLog, Message
 from streamer.logfile import ChannelSpec
 
 HELD_BYTES = 256 << 20
-"""Payload that waits to be put in order. Chunks overlap by their length; more is a lie or a ruin."""
+"""Payload that waits to be put in order. Chunks overlap a little; more is a lie or a ruin."""
 
 
 class _Extent(NamedTuple):

@@ -8,7 +8,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from sources.background import in_thread
-from sources.replay.log import TopicAs, open_log
+from sources.replay.log import open_log
+from sources.replay.topics import TopicAs
 from streamer.clock import ReplayClock
 from streamer.errors import ConfigError
 from streamer.events import Event

@@ -1,0 +1,1 @@
+"""Messages of other programs: what they hold, by the definitions that come with them."""
