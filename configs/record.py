@@ -11,7 +11,8 @@ from sources.recording.encode import Pictures
 class Record(BaseModel):
     """Sensors, and with `embeddings` what was made of them, in an MCAP file while the run goes on.
 
-    `pictures`: of cameras; "png" loses nothing and is eight times as large. `queue_mb` bounds what
+    `pictures`: of cameras; "png" loses nothing and is eight times as large, "h264" is half as large
+    and costs three times the work. `quality` is that of either but "png". `queue_mb` bounds what
     waits for a slow disk; what finds no room is left out, and the file says so.
     """
 

@@ -1,4 +1,4 @@
-"""Samples as messages of a log. Pure, apart from the time that compressing takes."""
+"""Samples as messages of a log. Pure, but for the films: each frame needs those before it."""
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -7,20 +7,23 @@ from typing import Any, Literal
 import cv2
 import numpy as np
 from foxglove_schemas_protobuf.CompressedImage_pb2 import CompressedImage
+from foxglove_schemas_protobuf.CompressedVideo_pb2 import CompressedVideo
 from foxglove_schemas_protobuf.RawAudio_pb2 import RawAudio
 from foxglove_schemas_protobuf.RawImage_pb2 import RawImage
 from mcap_protobuf.schema import build_file_descriptor_set
 from numpy.typing import NDArray
 
 from sources.recording import imu_message
+from sources.recording.film import Film, is_filmed
 from sources.recording.format import AUDIO_FORMAT, Message
 from sources.recording.pictures import AS_STORED, Codec, Encoded, Look
 from sources.recording.sound import from_int16, to_int16
+from sources.recording.video import VideoFrame
 from sources.scaled import Scaled
 from streamer.logfile import ChannelSpec, Schema
 from streamer.types import NS_PER_S, AudioBlock, ImuBlock, Sample, pixels
 
-Pictures = Literal["jpeg", "png"]
+Pictures = Literal["jpeg", "png", "h264"]
 
 METRES = Look(scale=0.001)
 CELSIUS = Look(scale=0.01, offset=-273.15)
@@ -36,10 +39,16 @@ class Recorded:
     messages: tuple[Message, ...]
 
 
-def record(sample: Sample, pictures: Pictures = "jpeg", quality: int = 90) -> Recorded:
+def record(
+    sample: Sample,
+    pictures: Pictures = "jpeg",
+    quality: int = 90,
+    films: dict[str, Film] | None = None,
+) -> Recorded:
     """What is already as a log keeps it stays byte for byte; the rest is brought into shape.
 
-    Colour is compressed (`pictures`, `quality` of JPEG 1..100). Depth and heat become 16 bits,
+    Colour is compressed (`pictures`, `quality` 1..100); `films` are those of the file so far, by
+    stream, and without them a frame of video stands for itself. Depth and heat become 16 bits,
     millimetres and centikelvin, unless the sensor gave integers, which stay as they are; with
     "png", which loses nothing, numbers with a fraction keep their 32 bits. Sound becomes 16 bits.
     """
@@ -47,7 +56,20 @@ def record(sample: Sample, pictures: Pictures = "jpeg", quality: int = 90) -> Re
         return _sound(sample, sample.data)
     if isinstance(sample.data, ImuBlock):
         return _motion(sample, sample.data)
+    if is_filmed(sample, pictures):
+        film = {} if films is None else films
+        if sample.stream not in film:
+            film[sample.stream] = Film(quality)
+        return _frame(sample, film[sample.stream].frame(sample))
     return picture(sample, _encoded(sample, pictures, quality))
+
+
+def _frame(sample: Sample, kept: VideoFrame) -> Recorded:
+    """In the bytes it has."""
+    message = CompressedVideo(frame_id=sample.stream, data=kept.payload, format=kept.codec)
+    _stamp(message, sample.t_ns)
+    one = Message(sample.t_ns, _sensor_ns(sample), message.SerializeToString())
+    return Recorded(replace(sample, data=kept), _channel(sample, CompressedVideo, {}), (one,))
 
 
 def picture(sample: Sample, kept: Encoded) -> Recorded:
@@ -107,9 +129,9 @@ def _compressed(array: NDArray[Any], pictures: Pictures, quality: int) -> Encode
     if pictures == "png":
         # Level 1: twice the size of level 9, a tenth of its time.
         _, packed = cv2.imencode(".png", turned, [cv2.IMWRITE_PNG_COMPRESSION, 1])
-    else:
-        _, packed = cv2.imencode(".jpg", turned, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return Encoded(packed.tobytes(), pictures)
+        return Encoded(packed.tobytes(), "png")
+    _, packed = cv2.imencode(".jpg", turned, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return Encoded(packed.tobytes(), "jpeg")
 
 
 def _sound(sample: Sample, block: AudioBlock) -> Recorded:

@@ -11,6 +11,7 @@ import cbor2
 from sources.recording.about import About
 from sources.recording.digest import RunningDigest, TickDigest, digest
 from sources.recording.encode import Pictures, record
+from sources.recording.film import Film
 from sources.recording.format import CONFIG, DIGEST, JOURNAL, SESSION, WINDOWS
 from sources.recording.journal import Journal, Took
 from sources.recording.pictures import AS_STORED, Encoded
@@ -42,6 +43,7 @@ class Recording:
         self._file, self._about = file, about
         self._pictures: Pictures = pictures
         self._quality = quality
+        self._films: dict[str, Film] = {}
         self._join = make_join(about.streams, about.plan)
         self._journal = Journal(about.live)
         self._noted = False
@@ -54,7 +56,7 @@ class Recording:
     def take(self, event: Event) -> None:
         self._now_ns = event.now_ns
         if isinstance(event, Arrived):
-            kept = record(event.sample, self._pictures, self._quality)
+            kept = record(event.sample, self._pictures, self._quality, self._films)
             for message in kept.messages:
                 self._file.message(kept.channel, message.log_ns, message.sensor_ns, message.payload)
             data = kept.sample.data

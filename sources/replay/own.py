@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from sources.recording.about import About, parse
+from sources.recording.film import KEY_NS
 from sources.recording.format import CONFIG, JOURNAL, OWN_TOPICS, SESSION, WINDOWS
 from sources.recording.journal import Journal, Left, Took, decode
 from sources.recording.recorder import Note
@@ -17,6 +18,8 @@ from streamer.types import NS_PER_S, Modality, Sample, StreamInfo
 
 PUBLISHED_NS = 10 * NS_PER_S
 """How far behind its time something that was published may lie: an encoder may be slow."""
+
+VIDEO = "foxglove.CompressedVideo"
 
 
 class OwnLog:
@@ -77,12 +80,13 @@ class OwnLog:
         """
         self._causes.clear()
         self.lost.clear()
+        films = samples.Films()
         latest_ns, over = 0, False
         for part in self._log.parts(self._start(from_ns)):
             if not isinstance(part, Chunk):
                 continue
             journal, waiting, published = self._sorted(part)
-            for event in self._happened(journal, waiting, streams, latest_ns):
+            for event in self._happened(journal, waiting, films, streams, latest_ns, from_ns or 0):
                 latest_ns = max(latest_ns, event.now_ns)
                 over = over or (to_ns is not None and event.now_ns >= to_ns)
                 if not over and (from_ns is None or event.now_ns >= from_ns):
@@ -101,8 +105,10 @@ class OwnLog:
         self,
         journal: Journal,
         waiting: dict[str, deque[Message]],
+        films: samples.Films,
         streams: Collection[str] | None,
         latest_ns: int,
+        from_ns: int,
     ) -> Iterator[Event]:
         """The events of one chunk. `latest_ns`: the time up to which those before it came."""
         modalities: dict[str, Modality] = {i.name: i.modality for i in self.about.streams}
@@ -116,9 +122,12 @@ class OwnLog:
                 try:
                     if len(took) < entry.messages or not took:
                         raise ValueError("messages are missing")
-                    one: Sample = samples.sample(entry, modalities[entry.stream], took)
+                    one: Sample = samples.sample(entry, modalities[entry.stream], took, films)
                 except ValueError as error:
-                    self._causes.add(f"{entry.stream}: samples cannot be read", str(error)[:100])
+                    # What comes before is read for the sake of video, and may not have begun.
+                    if entry.now_ns >= from_ns:
+                        cause = f"{entry.stream}: samples cannot be read"
+                        self._causes.add(cause, str(error)[:100])
                     continue
                 # The clock of a run from files says nothing about its samples.
                 now_ns = entry.now_ns if journal.live else max(latest_ns, one.end_ns)
@@ -146,6 +155,8 @@ class OwnLog:
         if index is None or from_ns is None:
             return len(MAGIC)
         self._log.channels.update(index.channels)
+        if any(c.schema and c.schema.name == VIDEO for c in index.channels.values()):
+            from_ns -= 2 * KEY_NS
         # A sample arrives after it was taken, and the journal has its own time as its last one.
         later = [c for c in index.chunks if c.message_end_time >= from_ns]
         return min((c.chunk_start_offset for c in later), default=len(MAGIC))
