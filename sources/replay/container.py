@@ -243,7 +243,9 @@ class McapLog:
                 for messages in self._chunk(body):
                     yield Chunk(position, messages)
             elif opcode == Opcode.MESSAGE:
-                yield Chunk(position, list(self._message(body, 0, len(body))))
+                message = self._message(body, 0, len(body))
+                if message is not None:
+                    yield Chunk(position, [message])
             elif opcode == Opcode.METADATA:
                 bounded(body)
                 metadata = r.Metadata.read(ReadDataStream(BytesIO(body)))
@@ -294,16 +296,19 @@ class McapLog:
         if size > LARGEST_CHUNK or at + 8 > len(body):
             raise ValueError(f"a chunk of {size} bytes")
         (packed_length,) = struct.unpack_from("<Q", body, at)
-        packed = body[at + 8 : at + 8 + packed_length]
+        packed = memoryview(body)[at + 8 : at + 8 + packed_length]
         data = unpacked(body[32:at].decode(), packed, size)
         if len(data) != size:
             raise ValueError(f"a chunk of {size} bytes has {len(data)}")
         if crc and zlib.crc32(data) != crc:
             raise ValueError("checksum of a chunk is wrong")
         messages: list[Message] = []
+        message_opcode = int(Opcode.MESSAGE)
         for opcode, start, length in records(data):
-            if opcode == Opcode.MESSAGE:
-                messages += self._message(data, start, length)
+            if opcode == message_opcode:
+                message = self._message(data, start, length)
+                if message is not None:
+                    messages.append(message)
                 if len(messages) >= MOST_MESSAGES:
                     yield messages
                     messages = []
@@ -312,16 +317,16 @@ class McapLog:
         if messages:
             yield messages
 
-    def _message(self, data: bytes, start: int, length: int) -> Iterator[Message]:
+    def _message(self, data: bytes, start: int, length: int) -> Message | None:
         if length < _MESSAGE.size:
             raise ValueError(f"a message of {length} bytes")
         number, sequence, log_ns, publish_ns = _MESSAGE.unpack_from(data, start)
         channel = self.channels.get(number)
         if channel is None:
             self._causes.add("messages of a channel that is not described", f"channel {number}")
-            return
+            return None
         if max(log_ns, publish_ns) > LATEST_NS:
             self._causes.add("messages with an impossible stamp", f"{max(log_ns, publish_ns)} ns")
-            return
+            return None
         payload = data[start + _MESSAGE.size : start + length]
-        yield Message(channel, log_ns, publish_ns, sequence, payload)
+        return Message(channel, log_ns, publish_ns, sequence, payload)

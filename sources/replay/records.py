@@ -29,15 +29,17 @@ def records(data: bytes) -> Iterator[tuple[int, int, int]]:
         at += length
 
 
-def unpacked(compression: str, packed: bytes, size: int) -> bytes:
+def unpacked(compression: str, packed: memoryview, size: int) -> bytes:
     """`size` bytes at the most, whatever the packed ones claim."""
     if compression == "":
-        return packed
+        return bytes(packed)
     if compression == "lz4":
-        return lz4.frame.LZ4FrameDecompressor().decompress(packed, size)
+        # What `LZ4FrameDecompressor` calls, which copies all of it before.
+        context = lz4.frame.create_decompression_context()
+        return lz4.frame.decompress_chunk(context, packed, max_length=size)[0]
     if compression == "zstd":
         # What the frame claims is what the library would make room for.
-        claimed = zstandard.frame_content_size(packed)
+        claimed = zstandard.frame_content_size(bytes(packed[:32]))
         if claimed > size:
             raise ValueError(f"a chunk of {size} bytes claims {claimed}")
         return zstandard.ZstdDecompressor().decompress(packed, max_output_size=max(1, size))
