@@ -118,6 +118,7 @@ class McapLog:
         """What the file says of itself in its first record, once `parts` has met that."""
         self._schemas: dict[int, Schema] = {}
         self._texts = 0
+        self._indexed: tuple[Index | None] | None = None
         try:
             self._file: BinaryIO = path.open("rb")
         except OSError as error:
@@ -133,10 +134,13 @@ class McapLog:
 
     def index(self) -> Index | None:
         """None where the file has no usable end: it was cut off, or written without one."""
-        try:
-            return self._index()
-        except (McapError, ValueError, struct.error, OSError):
-            return None  # what is damaged here is found again, and counted, by who reads it all
+        if self._indexed is None:
+            try:
+                self._indexed = (self._index(),)
+            except (McapError, ValueError, struct.error, OSError):
+                # What is damaged here is found again, and counted, by who reads it all.
+                self._indexed = (None,)
+        return self._indexed[0]
 
     def _index(self) -> Index | None:
         if self.size < len(MAGIC) + _FOOTER_BYTES:

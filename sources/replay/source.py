@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Generator
 from contextlib import asynccontextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -33,8 +34,9 @@ class Replay(BaseModel):
     def live(self) -> bool:
         return False
 
-    @property
+    @cached_property
     def streams(self) -> tuple[StreamInfo, ...]:
+        """Of the log as it is when first asked."""
         log = open_log(self.path, self.topics)
         log.close()
         known = {info.name for info in log.streams}
