@@ -85,11 +85,12 @@ class ReplayClock:
     """The time of a log: it stands still until the next thing in the log is reached.
 
     `speed` times as fast as it was, or None: as fast as it is read. Paced against where it began,
-    so that it neither drifts nor forgets a delay: what is late is caught up with.
+    so that it neither drifts nor forgets a delay: what is late is caught up with. It stands at
+    `start_ns` until the first thing is reached, which comes at once.
     """
 
-    def __init__(self, speed: float | None) -> None:
-        self._virtual = VirtualClock()
+    def __init__(self, speed: float | None, start_ns: int = 0) -> None:
+        self._virtual = VirtualClock(start_ns)
         self._speed = speed
         self._began: tuple[int, int] | None = None
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, aclosing
 
 from streamer.channels import Account, Mailbox, Pipe
+from streamer.clock import ReplayClock
 from streamer.events import Arrived, Ended, Event, Passed
 from streamer.merge import merge
 from streamer.plan import Plan
@@ -130,9 +131,16 @@ class FileFeed:
                     elif isinstance(item, Truth):
                         await self._report(item)
                     elif isinstance(item, Sample):
+                        await self._reach(item.t_ns)
                         await self._take(Arrived(self._clock.now_ns(), item, live=False))
                     else:
+                        await self._reach(item.now_ns)
                         await self._take(item)
+
+    async def _reach(self, t_ns: int) -> None:
+        """Behind the merge: one clock paces all that is replayed together."""
+        if isinstance(self._clock, ReplayClock):
+            await self._clock.reach(t_ns)
 
     async def drain(self) -> None:
         """The sources have stopped: close the last windows. Cancelled, it counts what is left."""

@@ -41,8 +41,13 @@ class Rates:
         self._counts: Mapping[str, int] = {}
 
     def since_last(self, counts: Mapping[str, int], now_ns: int) -> dict[str, float]:
-        """`counts` are running totals; names that are new count from 0."""
-        seconds = max(1, now_ns - self._since_ns) / NS_PER_S
+        """`counts` are running totals; names that are new count from 0.
+
+        Nothing happens in no time: a clock that stands still gives rates of 0.
+        """
+        if now_ns <= self._since_ns:
+            return dict.fromkeys(counts, 0.0)
+        seconds = (now_ns - self._since_ns) / NS_PER_S
         rates = {n: round((c - self._counts.get(n, 0)) / seconds, 3) for n, c in counts.items()}
         self._since_ns, self._counts = now_ns, dict(counts)
         return rates

@@ -40,9 +40,7 @@ Content: TypeAlias = (
     | HealthReport
 )
 
-_PLAIN: dict[
-    tuple[str, ...], type[StatusReport | RecordingReport | MetaReport | HealthReport]
-] = {
+_PLAIN: dict[tuple[str, ...], type[StatusReport | RecordingReport | MetaReport | HealthReport]] = {
     ("status",): StatusReport,
     ("recording", "status"): RecordingReport,
     ("meta",): MetaReport,

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from sources.recording.format import VERSION
 from streamer.plan import Plan
@@ -24,7 +25,6 @@ class About:
 
     def session(self) -> dict[str, str]:
         """Texts, as MCAP's metadata are; what is not text is JSON."""
-        plan = self.plan
         return {
             "format": str(VERSION),
             "version": __version__,
@@ -32,15 +32,7 @@ class About:
             "started_ns": str(self.started_ns),
             "clock_error_ns": str(self.clock_error_ns),
             "streams": json.dumps({info.name: info.modality for info in self.streams}),
-            "plan": json.dumps(
-                {
-                    "hop_ns": plan.hop_ns,
-                    "lengths_ns": dict(plan.lengths_ns),
-                    "lateness_ns": plan.lateness_ns,
-                    "idle_ns": plan.idle_ns,
-                    "min_coverage": plan.min_coverage,
-                }
-            ),
+            "plan": json.dumps(plan_told(self.plan)),
             **self.more,
         }
 
@@ -58,25 +50,15 @@ def parse(session: Mapping[str, str], config: str = "") -> About:
     try:
         if int(session["format"]) != VERSION:
             raise ValueError(f"expected format {VERSION}, got {session['format'][:20]}")
-        plan = json.loads(session["plan"])
         streams = tuple(_streams(json.loads(session["streams"]).items()))
+        plan = plan_of(json.loads(session["plan"]))
         for info in streams:
-            if info.modality not in plan["lengths_ns"]:
+            if info.modality not in plan.lengths_ns:
                 raise ValueError(f"no length of windows for {info.modality}")
         return About(
             live=bool(json.loads(session["live"])),
             streams=streams,
-            plan=Plan(
-                hop_ns=_within(plan["hop_ns"], _SHORTEST_NS),
-                lengths_ns={
-                    str(m): _within(n, _SHORTEST_NS)
-                    for m, n in plan["lengths_ns"].items()
-                    if m in MODALITIES
-                },
-                lateness_ns=_within(plan["lateness_ns"]),
-                idle_ns=_within(plan["idle_ns"]),
-                min_coverage=float(plan["min_coverage"]),
-            ),
+            plan=plan,
             started_ns=_within(int(session["started_ns"]), most=_LATEST_NS),
             clock_error_ns=_within(int(session["clock_error_ns"]), most=_LATEST_NS),
             config=config,
@@ -84,6 +66,35 @@ def parse(session: Mapping[str, str], config: str = "") -> About:
         )
     except (KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise ValueError(f"no metadata of a recorded run: {str(error)[:80]}") from None
+
+
+def plan_told(plan: Plan) -> dict[str, Any]:
+    """How windows are cut: what a replay needs to cut the same."""
+    return {
+        "hop_ns": plan.hop_ns,
+        "lengths_ns": dict(plan.lengths_ns),
+        "lateness_ns": plan.lateness_ns,
+        "idle_ns": plan.idle_ns,
+        "min_coverage": plan.min_coverage,
+    }
+
+
+def plan_of(told: Any) -> Plan:
+    """Undoes `plan_told`. Raises ValueError."""
+    try:
+        return Plan(
+            hop_ns=_within(told["hop_ns"], _SHORTEST_NS),
+            lengths_ns={
+                str(m): _within(n, _SHORTEST_NS)
+                for m, n in told["lengths_ns"].items()
+                if m in MODALITIES
+            },
+            lateness_ns=_within(told["lateness_ns"]),
+            idle_ns=_within(told["idle_ns"]),
+            min_coverage=float(told["min_coverage"]),
+        )
+    except (KeyError, TypeError, AttributeError, OverflowError) as error:
+        raise ValueError(f"no numbers of windows: {error!r}") from None
 
 
 def _streams(pairs: Iterable[tuple[str, Modality]]) -> Iterable[StreamInfo]:

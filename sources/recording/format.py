@@ -14,6 +14,9 @@ VERSION: Final = 1
 OWN_TOPICS: Final = "/streamer/"
 JOURNAL: Final = "/streamer/journal"
 WINDOWS: Final = "/streamer/windows"
+TRUTH: Final = "/streamer/truth/"
+EMBEDDING: Final = "/streamer/embedding/"
+META: Final = "/streamer/meta"
 
 SESSION: Final = "streamer.session"
 """Metadata, first in the file: format, version, clock, and `plan`, the numbers of the windows."""

@@ -116,6 +116,8 @@ class McapLog:
         """How far the last `parts` has read; behind its end, what it could not read."""
         self.profile = self.library = ""
         """What the file says of itself in its first record, once `parts` has met that."""
+        self._ends_at: tuple[int, int] | None = None
+        """Where the last `parts` found the end of the data, and the checksum it has there."""
         self._schemas: dict[int, Schema] = {}
         self._texts = 0
         self._indexed: tuple[Index | None] | None = None
@@ -132,6 +134,30 @@ class McapLog:
     def close(self) -> None:
         self._file.close()
 
+    def sealed(self) -> bool:
+        """Nothing in the file is beyond what a checksum covers, behind the data neither.
+
+        Asked for after `parts` came to its end: that is what goes over the data.
+        """
+        tail = self._tail()
+        if not self.whole or self._ends_at is None or tail is None:
+            return False
+        at, data_crc = self._ends_at
+        start, _, crc = struct.unpack_from("<QQI", tail, HEAD.size)
+        return bool(data_crc and crc) and start == at and self.index() is not None
+
+    @property
+    def closed(self) -> bool:
+        """The file has the end of one that was closed."""
+        return self._tail() is not None
+
+    def _tail(self) -> bytes | None:
+        if self.size < len(MAGIC) + _FOOTER_BYTES:
+            return None
+        self._file.seek(self.size - _FOOTER_BYTES)
+        tail = self._file.read(_FOOTER_BYTES)
+        return tail if tail[-len(MAGIC) :] == MAGIC else None
+
     def index(self) -> Index | None:
         """None where the file has no usable end: it was cut off, or written without one."""
         if self._indexed is None:
@@ -143,12 +169,11 @@ class McapLog:
         return self._indexed[0]
 
     def _index(self) -> Index | None:
-        if self.size < len(MAGIC) + _FOOTER_BYTES:
+        tail = self._tail()
+        if tail is None:
             return None
-        self._file.seek(self.size - _FOOTER_BYTES)
-        tail = self._file.read(_FOOTER_BYTES)
         opcode, length = HEAD.unpack_from(tail)
-        if opcode != Opcode.FOOTER or length != 20 or tail[-len(MAGIC) :] != MAGIC:
+        if opcode != Opcode.FOOTER or length != 20:
             return None
         start, offsets, crc = struct.unpack_from("<QQI", tail, HEAD.size)
         end = self.size - _FOOTER_BYTES
@@ -199,6 +224,7 @@ class McapLog:
         """Everything from the record at byte `start` on. Ends early where the file does."""
         self.whole = False
         self._causes.clear()
+        self._ends_at = None
         crc = zlib.crc32(MAGIC)
         position = start
         loose: list[Message] = []
@@ -216,7 +242,7 @@ class McapLog:
                 break
             body = self._file.read(length)
             if opcode == Opcode.DATA_END:
-                self._end(body, crc if start == len(MAGIC) else None)
+                self._end(body, position, crc if start == len(MAGIC) else None)
                 self.position = self.size
                 break
             crc = zlib.crc32(body, zlib.crc32(head, crc)) if start == len(MAGIC) else 0
@@ -234,8 +260,11 @@ class McapLog:
         if loose:
             yield Chunk(loose_at, loose)
 
-    def _end(self, body: bytes, crc: int | None) -> None:
+    def _end(self, body: bytes, position: int, crc: int | None) -> None:
         expected = int.from_bytes(body[:4], "little")
+        self._ends_at = position + HEAD.size + 4, expected
+        if len(body) != 4:
+            self._causes.add("damaged record", f"at byte {position}")
         if crc is not None and expected and expected != crc:
             self._causes.add("checksum of the data is wrong")
         self.whole = not self.problems

@@ -15,7 +15,7 @@ from sources.replay.own import OwnLog
 from sources.replay.topics import TopicAs
 from streamer.errors import SourceLost
 from streamer.events import Event
-from streamer.types import StreamInfo
+from streamer.types import StreamInfo, Truth
 
 
 class Log(Protocol):
@@ -39,9 +39,9 @@ class Log(Protocol):
         streams: Collection[str] | None = None,
         from_ns: int | None = None,
         to_ns: int | None = None,
-    ) -> Iterator[Event]:
-        """In the order of arrival. Logs of others have no journal: their samples arrive, not live,
-        at the time the log has for them."""
+    ) -> Iterator[Event | Truth]:
+        """In the order of arrival, truth in its place among it. Logs of others have no journal:
+        their samples arrive, not live, at the time the log has for them."""
         ...
 
     def close(self) -> None: ...

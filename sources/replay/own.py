@@ -3,23 +3,28 @@
 from collections import Counter, deque
 from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import TypeAlias
 
 from sources.recording.about import About, parse
 from sources.recording.film import KEY_NS
-from sources.recording.format import CONFIG, JOURNAL, OWN_TOPICS, SESSION, WINDOWS
+from sources.recording.format import CONFIG, JOURNAL, OWN_TOPICS, SESSION, TRUTH, WINDOWS
 from sources.recording.journal import Journal, Left, Took, decode
 from sources.recording.recorder import Note
 from sources.replay import decode as samples
 from sources.replay.causes import MOST_CAUSES, Causes
 from sources.replay.container import MAGIC, Chunk, McapLog, Message
+from sources.replay.truth import truth
 from streamer.errors import SourceLost
 from streamer.events import Arrived, Ended, Event, Passed
-from streamer.types import NS_PER_S, Modality, Sample, StreamInfo
+from streamer.types import NS_PER_S, Modality, Sample, StreamInfo, Truth
 
 PUBLISHED_NS = 10 * NS_PER_S
 """How far behind its time something that was published may lie: an encoder may be slow."""
 
 VIDEO = "foxglove.CompressedVideo"
+
+_Placed: TypeAlias = tuple[int, Message]
+_Told: TypeAlias = tuple[int, Truth]
 
 
 class OwnLog:
@@ -50,6 +55,14 @@ class OwnLog:
         return self.about.streams
 
     @property
+    def end_ns(self) -> int | None:
+        """When the last thing in it happened, by the index; None where there is none."""
+        index = self._log.index()
+        if index is None:
+            return None
+        return max((chunk.message_end_time for chunk in index.chunks), default=None)
+
+    @property
     def whole(self) -> bool:
         """The last reading came to the end, and everything was as it should be."""
         return self._log.whole and not self.problems
@@ -59,7 +72,7 @@ class OwnLog:
         streams: Collection[str] | None = None,
         from_ns: int | None = None,
         to_ns: int | None = None,
-    ) -> Iterator[Event]:
+    ) -> Iterator[Event | Truth]:
         """What happened from `from_ns` up to `to_ns` (on the run's clock), to `streams` only."""
         for item in self.items(streams, from_ns, to_ns, notes=False):
             if not isinstance(item, Note | Left):
@@ -72,11 +85,11 @@ class OwnLog:
         to_ns: int | None = None,
         *,
         notes: bool = True,
-    ) -> Iterator[Event | Note | Left]:
+    ) -> Iterator[Event | Truth | Note | Left]:
         """Events, and behind those of each chunk what the recorder left out during it.
 
-        With `notes`, what was published of that time too. It lies some way behind its time: so
-        much is read beyond `to_ns`.
+        With `notes`, what was published of that time too, truth among it in its bytes. It lies some
+        way behind its time: so much is read beyond `to_ns`. Without, truth is in its place.
         """
         self._causes.clear()
         self.lost.clear()
@@ -85,8 +98,17 @@ class OwnLog:
         for part in self._log.parts(self._start(from_ns)):
             if not isinstance(part, Chunk):
                 continue
-            journal, waiting, published = self._sorted(part)
-            for event in self._happened(journal, waiting, films, streams, latest_ns, from_ns or 0):
+            journal, waiting, published, truths = self._sorted(part)
+            if notes:
+                truths.clear()
+            for event in self._happened(
+                journal, waiting, truths, films, streams, latest_ns, from_ns or 0
+            ):
+                if isinstance(event, Truth):
+                    span = event.span
+                    if span.end_ns > (from_ns or 0) and (to_ns is None or span.start_ns < to_ns):
+                        yield event
+                    continue
                 latest_ns = max(latest_ns, event.now_ns)
                 over = over or (to_ns is not None and event.now_ns >= to_ns)
                 if not over and (from_ns is None or event.now_ns >= from_ns):
@@ -104,12 +126,13 @@ class OwnLog:
     def _happened(
         self,
         journal: Journal,
-        waiting: dict[str, deque[Message]],
+        waiting: dict[str, deque[_Placed]],
+        truths: deque[_Told],
         films: samples.Films,
         streams: Collection[str] | None,
         latest_ns: int,
         from_ns: int,
-    ) -> Iterator[Event]:
+    ) -> Iterator[Event | Truth]:
         """The events of one chunk. `latest_ns`: the time up to which those before it came."""
         modalities: dict[str, Modality] = {i.name: i.modality for i in self.about.streams}
         wanted = {name for name in modalities if streams is None or name in streams}
@@ -117,12 +140,15 @@ class OwnLog:
             if isinstance(entry, Took):
                 mine = waiting.get(entry.stream, deque())
                 took = [mine.popleft() for _ in range(min(entry.messages, len(mine)))]
+                while took and truths and truths[0][0] < took[0][0]:
+                    yield truths.popleft()[1]
                 if entry.stream not in wanted:
                     continue
                 try:
                     if len(took) < entry.messages or not took:
                         raise ValueError("messages are missing")
-                    one: Sample = samples.sample(entry, modalities[entry.stream], took, films)
+                    messages = [message for _, message in took]
+                    one: Sample = samples.sample(entry, modalities[entry.stream], messages, films)
                 except ValueError as error:
                     # What comes before is read for the sake of video, and may not have begun.
                     if entry.now_ns >= from_ns:
@@ -141,6 +167,8 @@ class OwnLog:
                 event = Ended(entry.now_ns if journal.live else latest_ns, ended)
             latest_ns = max(latest_ns, event.now_ns)
             yield event
+        for _, told in truths:
+            yield told
 
     def _left(self, journal: Journal) -> Iterator[Left]:
         for stream, causes in journal.lost.items():
@@ -161,21 +189,30 @@ class OwnLog:
         later = [c for c in index.chunks if c.message_end_time >= from_ns]
         return min((c.chunk_start_offset for c in later), default=len(MAGIC))
 
-    def _sorted(self, chunk: Chunk) -> tuple[Journal, dict[str, deque[Message]], list[Note]]:
+    def _sorted(
+        self, chunk: Chunk
+    ) -> tuple[Journal, dict[str, deque[_Placed]], list[Note], deque[_Told]]:
+        """The journal; where in the chunk the messages of each stream are; what was published, and
+        where the truth among that is."""
         journal = Journal(live=self.about.live)
-        waiting: dict[str, deque[Message]] = {}
+        waiting: dict[str, deque[_Placed]] = {}
         notes: list[Note] = []
-        for message in chunk.messages:
+        truths: deque[_Told] = deque()
+        for place, message in enumerate(chunk.messages):
             topic = message.channel.topic
-            if topic == JOURNAL:
+            if not topic.startswith(OWN_TOPICS):
+                stream = dict(message.channel.metadata).get("stream", "")
+                waiting.setdefault(stream, deque()).append((place, message))
+            elif topic == JOURNAL:
                 try:
                     journal = decode(message.payload)
                 except ValueError as error:
                     self._causes.add("journals cannot be read", str(error)[:100])
-            elif topic.startswith(OWN_TOPICS):
-                if topic != WINDOWS:
-                    notes.append(Note(message.channel, message.log_ns, message.payload))
-            else:
-                stream = dict(message.channel.metadata).get("stream", "")
-                waiting.setdefault(stream, deque()).append(message)
-        return journal, waiting, notes
+            elif topic != WINDOWS:
+                notes.append(Note(message.channel, message.log_ns, message.payload))
+                if topic.startswith(TRUTH):
+                    try:
+                        truths.append((place, truth(message)))
+                    except ValueError as error:
+                        self._causes.add("truths cannot be read", str(error)[:100])
+        return journal, waiting, notes, truths

@@ -168,8 +168,10 @@ class _View:
         return self.rows.setdefault((robot, stream), _Row())
 
     def __rich__(self) -> Table:
-        said = ", ".join(f"{robot} {state}{self.recordings.get(robot, '')}"
-            for robot, state in sorted(self.robots.items()))
+        said = ", ".join(
+            f"{robot} {state}{self.recordings.get(robot, '')}"
+            for robot, state in sorted(self.robots.items())
+        )
         table = Table(
             title=said or "nobody heard yet",
             title_justify="left",

@@ -14,7 +14,7 @@ from streamer.cli.eval.command import evaluate
 from streamer.cli.listen import listen
 from streamer.cli.prepare import prepare
 from streamer.cli.record import record
-from streamer.cli.replay import replay
+from streamer.cli.replay.command import replay
 from streamer.cli.run import run
 from streamer.cli.search.command import search
 from streamer.cli.snapshot.command import snapshot

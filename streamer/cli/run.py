@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Any
 
@@ -54,7 +55,7 @@ def run(
             def watch(pipeline: Pipeline) -> None:
                 show(Progress(pipeline))
                 if not console.is_terminal:
-                    _tell(pipeline)
+                    tell(partial(line, pipeline))
 
             report = asyncio.run(session.run(settings, encoder, seconds=seconds, watch=watch))
     lost = losses(report)
@@ -99,11 +100,10 @@ def losses(report: dict[str, Any]) -> list[str]:
     return lost
 
 
-def _tell(pipeline: Pipeline) -> None:
+def tell(say: Callable[[], str]) -> None:
     """Progress where no table can be shown: a log line now and then, while the loop runs."""
-    again = partial(_tell, pipeline)
-    asyncio.get_running_loop().call_later(TELL_S, again)
-    if told := line(pipeline):
+    asyncio.get_running_loop().call_later(TELL_S, partial(tell, say))
+    if told := say():
         log.info("%s", told)
 
 

@@ -23,6 +23,7 @@ from streamer.encoding import Labeler
 from streamer.errors import ConfigError, SourceLost
 from streamer.metrics import cpu_seconds, peak_memory_mb
 from streamer.pipeline import Pipeline
+from streamer.plan import Plan
 from streamer.protocols import OpenEncoder, OpenSink, Tap
 from streamer.types import NS_PER_S, Labels, Meta, Modality, Vector
 
@@ -130,19 +131,20 @@ async def run(
     clock: ReplayClock | None = None,
     recorded_as: RunConfig | None = None,
     taps: Sequence[Tap] = (),
+    plan: Plan | None = None,
 ) -> dict[str, Any]:
     """Run `config` until its sources end, `seconds` have passed or a signal asks to stop.
 
     Returns the report of the run: counts, latencies and losses by cause, of the engine and of
     every sink. `watch` gets the pipeline before it starts, to show progress; the sinks `beside`
     those of the configuration get the same messages, and are not reported. `clock` is that of a
-    replay. A recording says it is of `recorded_as`.
+    replay. A recording says it is of `recorded_as`. `plan` is another than that of `config`.
     """
     host = SystemClock()
     run_clock = clock or host
     started_ns, cpu_s = host.now_ns(), cpu_seconds()
     labeler, set_hash = await asyncio.to_thread(make_labeler, config, encoder, config.modalities)
-    plan = config.plan()
+    plan = plan or config.plan()
     stop = asyncio.Event()
     async with AsyncExitStack() as stack:
         stack.enter_context(_signals(stop))
@@ -174,7 +176,7 @@ async def run(
             lengths_ns={m: plan.lengths_ns[m] for m in sorted(config.modalities)},
             streams={i.name: i.modality for s in config.sources for i in s.streams},
             label_set_hash=set_hash,
-            clock="host" if config.live else "file",
+            clock="host" if config.live else "file" if clock is None else "log",
         )
         for sink in everyone:
             await sink.publish(meta)
