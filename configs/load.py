@@ -29,10 +29,18 @@ def load(name: str, overrides: Sequence[str] = ()) -> RunConfig:
     return _settled(_load(RunConfig, name, "*.yaml", overrides))
 
 
-def load_sensors(name: str, overrides: Sequence[str] = ()) -> RunConfig:
-    """As `load`, for who looks at sensors only: without an encoder it has the one of none."""
+def load_sensors(
+    name: str, overrides: Sequence[str] = (), record_to: Path | None = None
+) -> RunConfig:
+    """As `load`, for who looks at sensors only: without an encoder it has the one of none.
+
+    With `record_to`, that is where it records, whether or not it has a part that says how.
+    """
     tree = _read(name, "*.yaml", overrides)
     tree.setdefault("encoder", {"kind": "noop"})
+    if record_to is not None:
+        how = tree.get("record") or {}
+        tree["record"] = {**how, "path": str(record_to)} if isinstance(how, dict) else how
     return _settled(_checked(RunConfig, tree))
 
 

@@ -4,6 +4,7 @@ Recordings (`sources.recording`) write into it, and `sinks.mcap` knows how it li
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 
@@ -30,8 +31,16 @@ class LogFile(Protocol):
     """Everything here raises OSError when the disk does not take it."""
 
     @property
+    def path(self) -> Path: ...
+
+    @property
     def chunk_bytes(self) -> int:
         """In the open chunk, before compression."""
+        ...
+
+    @property
+    def bytes_written(self) -> int:
+        """What the disk has taken."""
         ...
 
     def message(self, channel: ChannelSpec, log_ns: int, sensor_ns: int, payload: bytes) -> None:
@@ -45,3 +54,7 @@ class LogFile(Protocol):
         ...
 
     def close(self) -> None: ...
+
+    def abandon(self) -> None:
+        """The disk takes no more: leave what is whole, and let go of the file. Never raises."""
+        ...

@@ -1,6 +1,7 @@
 """An MCAP file that grows chunk by chunk, and is whole up to the last one whatever happens."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from mcap.writer import CompressionType, Writer
@@ -20,20 +21,40 @@ class McapFile:
     """
 
     def __init__(self, path: Path, *, fsync: bool = False) -> None:
-        self.path = path
+        self._path = path
         self.chunk_bytes = 0
         self._fsync = fsync
-        self._stream = path.open("xb")
-        self._writer = Writer(
-            self._stream,
+        self._stream = _Whole(path)
+        try:
+            self._writer = self._started()
+        except OSError:
+            self._stream.abandon()
+            raise
+        self._channels: dict[ChannelSpec, int] = {}
+        self._schemas: dict[Schema, int] = {}
+        self._counts: dict[int, int] = {}
+
+    def _started(self) -> Writer:
+        # Typed for files of the system, it writes to and asks for the place of any.
+        writer = Writer(
+            self._stream,  # pyright: ignore[reportArgumentType]
             chunk_size=_NEVER,
             compression=CompressionType.LZ4,
             enable_data_crcs=True,
         )
-        self._writer.start(profile="", library=LIBRARY)
-        self._channels: dict[ChannelSpec, int] = {}
-        self._schemas: dict[Schema, int] = {}
-        self._counts: dict[int, int] = {}
+        writer.start(profile="", library=LIBRARY)
+        if self._fsync:
+            # The name of a new file is in its folder.
+            folder = os.open(self.path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+        return writer
+
+    @property
+    def path(self) -> Path:
+        return self._path
 
     @property
     def bytes_written(self) -> int:
@@ -56,14 +77,14 @@ class McapFile:
 
     def close(self) -> None:
         """With the summary and the indexes, by which readers find their way."""
-        try:
-            self._writer.finish()
-            self._settle()
-        finally:
-            self._stream.close()
+        self._writer.finish()
+        self._settle()
+        self._stream.close()
+
+    def abandon(self) -> None:
+        self._stream.abandon()
 
     def _settle(self) -> None:
-        self._stream.flush()
         if self._fsync:
             os.fsync(self._stream.fileno())
 
@@ -83,3 +104,43 @@ class McapFile:
                 schema.name, schema.encoding, schema.data
             )
         return self._schemas[schema]
+
+
+class _Whole:
+    """A new file, unbuffered: what has been written is the system's, and ends with a whole record.
+
+    A buffer would hold back what a kill then takes, and try once more on a full disk.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._raw = path.open("xb", buffering=0)
+        self._whole = 0
+
+    def write(self, data: bytes) -> int:
+        """All of it, which are whole records: the system may take less at a time."""
+        left = memoryview(data)
+        while left:
+            left = left[self._raw.write(left) :]
+        self._whole += len(data)
+        return len(data)
+
+    def tell(self) -> int:
+        return self._whole
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def fileno(self) -> int:
+        return self._raw.fileno()
+
+    def close(self) -> None:
+        self._raw.close()
+
+    def abandon(self) -> None:
+        """Close it without the record that was being written, unless it is closed."""
+        if self._raw.closed:
+            return
+        with suppress(OSError):
+            os.ftruncate(self._raw.fileno(), self._whole)
+        with suppress(OSError):
+            self._raw.close()

@@ -17,7 +17,11 @@ _RAW_RUN = (Embedding, Meta, Health)
 class Notes(Protocol):
     """Where messages go: a recorder."""
 
-    def note(self, channel: ChannelSpec, log_ns: int, payload: bytes) -> None: ...
+    def note(
+        self, channel: ChannelSpec, log_ns: int, payload: bytes, *, state: bool = False
+    ) -> None:
+        """`state`: only the newest on its channel counts, however old it is."""
+        ...
 
 
 class Published:
@@ -43,7 +47,7 @@ class Published:
             payload = draft.body.stamped(now_ns)
             encoding = "json" if payload[:1] == b"{" else "cbor"
             topic = ROOT + draft.topic.removeprefix(self._root)
-            self._notes.note(ChannelSpec(topic, encoding), t_ns, payload)
+            self._notes.note(ChannelSpec(topic, encoding), t_ns, payload, state=draft.retain)
             self.account.delivered += 1
 
     def report(self) -> dict[str, object]:

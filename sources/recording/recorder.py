@@ -2,44 +2,45 @@
 
 The queue is bounded. A live run never waits for it: what does not fit is left out, and the file
 says so. A run from files waits for room.
+
+A disk that takes no more ends the recording and not the run. It is not tried again: a full disk
+would be filled anew with whatever somebody frees on it, in scraps of seconds, and one that is
+broken is not mended by writing. The state says so until the run ends.
 """
 
 import asyncio
 import logging
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import asdict
 
 from sources.recording.about import About
 from sources.recording.encode import Pictures
-from sources.recording.recording import RecorderState, Recording
-from streamer.clock import monotonic_ns
-from streamer.events import Arrived, Event
+from sources.recording.note import Note
+from sources.recording.parts import NEVER, PartReport, Parts, Rotation
+from sources.recording.recording import RecorderState, total
+from streamer.channels import Account
+from streamer.events import Arrived, Ended, Event
 from streamer.logfile import ChannelSpec, LogFile
-from streamer.types import AudioBlock, Data, ImuBlock, Tick
+from streamer.types import AudioBlock, Data, ImuBlock, RecordingStatus, Tick
 
 log = logging.getLogger(__name__)
 
 QUEUE_ITEMS = 50_000
-CHUNK_NS = 500_000_000
-CHUNK_BYTES = 4 << 20
+BATCH = 16
 RUN = "run"
 """In place of a stream, for what belongs to none: time that passed, and what was published."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Note:
-    """A message that was published, in the bytes that went on the wire."""
-
-    channel: ChannelSpec
-    log_ns: int
-    payload: bytes
-
-
 class Recorder:
-    """A tap of a run. `state` and `why` tell whether it still records."""
+    """A tap of a run. `state` and `why` tell whether it still records.
+
+    `accounts`, by stream: what was heard, and what of it is in closed chunks, which survive the
+    end of this process. What is not in the file is dropped as `queue` (the disk was too slow) or
+    `failed` (it took no more).
+    """
 
     def __init__(
         self,
@@ -49,26 +50,34 @@ class Recorder:
         pictures: Pictures = "jpeg",
         quality: int = 90,
         queue_bytes: int = 64 << 20,
+        rotation: Rotation = NEVER,
     ) -> None:
         self.state: RecorderState = "recording"
         self.why = ""
+        self.accounts = {info.name: Account() for info in about.streams} | {RUN: Account()}
+        self.newest_ns: dict[str, int] = {}
+        """The end of the newest sample of each stream, by its own stamp."""
+        self._files: tuple[PartReport, ...] = ()
+        self._failed_path = ""
         self._about, self._open_file = about, open_file
         self._pictures: Pictures = pictures
-        self._quality, self._queue_bytes = quality, queue_bytes
+        self._quality, self._queue_bytes, self._rotation = quality, queue_bytes, rotation
         self._items: deque[Event | Note] = deque()
         self._bytes = 0
-        self._lost: dict[tuple[str, str], int] = {}
-        self.lost: dict[str, dict[str, int]] = {}
+        self._lost: Counter[tuple[str, str]] = Counter()
+        self._in_chunk: Counter[str] = Counter()
         self._stopping = False
         self._changed = threading.Condition()
+        self._bug: BaseException | None = None
         self._loop = asyncio.get_running_loop()
         self._roomy = asyncio.Event()
         self._roomy.set()
+        self._news = asyncio.Event()
         self._thread = threading.Thread(target=self._work, name="recorder", daemon=True)
 
     @asynccontextmanager
     async def open(self) -> AsyncGenerator["Recorder", None]:
-        """Recording until left. The file is whole then."""
+        """Recording until left. The file is whole then. Raises what a bug in the thread raised."""
         self._thread.start()
         try:
             yield self
@@ -77,92 +86,192 @@ class Recorder:
                 self._stopping = True
                 self._changed.notify()
             await asyncio.to_thread(self._thread.join)
+        self.check()
+
+    def check(self) -> None:
+        """Raises what ended the thread, unless it was the disk."""
+        if self._bug is not None:
+            raise self._bug
+
+    async def news(self) -> None:
+        """Return once the state or the file is another than when this returned before."""
+        await self._news.wait()
+        self._news.clear()
+
+    @property
+    def lost(self) -> dict[str, dict[str, int]]:
+        """What is not in the files and should be, by stream and cause."""
+        with self._changed:
+            return {s: account.dropped for s, account in self.accounts.items() if account.dropped}
+
+    @property
+    def files(self) -> tuple[PartReport, ...]:
+        """As of the last closed chunk."""
+        return self._files
+
+    def status(self) -> RecordingStatus:
+        """Without `since_ns`. The path is "" until there is a file."""
+        files = self._files
+        return RecordingStatus(
+            self.state,
+            self._failed_path or (files[-1].path if files else ""),
+            self.why,
+            bytes=sum(file.bytes for file in files),
+            chunks=sum(file.chunks for file in files),
+            dropped=total(self.lost),
+        )
 
     def report(self) -> dict[str, object]:
-        """JSON-ready: the state, and what was left out of the file."""
-        return {"state": self.state, "why": self.why, "lost": self.lost}
+        """JSON-ready: the state, the files, and by stream what is in them and what is not."""
+        with self._changed:
+            streams = {stream: account.report() for stream, account in self.accounts.items()}
+        return {
+            "state": self.state,
+            "why": self.why,
+            "files": [asdict(file) for file in self._files],
+            "bytes": sum(file.bytes for file in self._files),
+            "streams": streams,
+            "lost": self.lost,
+        }
 
     # -- in the event loop ---------------------------------------------------------------------
 
     def heard(self, event: Event, ticks: Sequence[Tick]) -> None:
         del ticks  # cut again from what the file holds
-        stream = event.sample.stream if isinstance(event, Arrived) else RUN
-        self._put(event, stream)
+        if isinstance(event, Arrived):
+            sample = event.sample
+            newest_ns = self.newest_ns.get(sample.stream, sample.end_ns)
+            self.newest_ns[sample.stream] = max(newest_ns, sample.end_ns)
+        self._put(event)
 
-    def note(self, channel: ChannelSpec, log_ns: int, payload: bytes) -> None:
-        self._put(Note(channel, log_ns, payload), RUN)
+    def note(
+        self, channel: ChannelSpec, log_ns: int, payload: bytes, *, state: bool = False
+    ) -> None:
+        self._put(Note(channel, log_ns, payload, state))
 
     async def room(self) -> None:
         await self._roomy.wait()
 
-    def _put(self, item: Event | Note, stream: str) -> None:
-        size = weight(item)
+    def _put(self, item: Event | Note) -> None:
+        size, stream = weight(item), of(item)
         with self._changed:
-            if self.state != "recording":
+            account = self.accounts[stream]
+            account.produced += 1
+            if self.state != "recording" or self._stopping:
+                account.drop("failed" if self.state == "failed" else "closed")
                 return
-            # One that is larger than the whole queue passes alone.
-            full = bool(self._items) and self._bytes + size > self._queue_bytes
-            if full or len(self._items) >= QUEUE_ITEMS:
-                key = (stream, "queue")
-                self._lost[key] = self._lost.get(key, 0) + 1
+            if self._about.live and self._full(size) and not isinstance(item, Ended):
+                account.drop("queue")
+                self._lost[stream, "queue"] += 1
                 return
             self._items.append(item)
             self._bytes += size
-            if self._bytes * 2 > self._queue_bytes or len(self._items) * 2 > QUEUE_ITEMS:
+            if not self._half_empty:
                 self._roomy.clear()
             self._changed.notify()
+
+    def _full(self, size: int) -> bool:
+        # One that is larger than the whole queue passes alone.
+        over = bool(self._items) and self._bytes + size > self._queue_bytes
+        return over or len(self._items) >= QUEUE_ITEMS
+
+    @property
+    def _half_empty(self) -> bool:
+        return self._bytes * 2 <= self._queue_bytes and len(self._items) * 2 <= QUEUE_ITEMS
 
     # -- in the thread -------------------------------------------------------------------------
 
     def _work(self) -> None:
         try:
             self._record()
-            self.state = "closed"
+            self._end("closed")
         except OSError as error:
-            with self._changed:
-                self.state, self.why = "failed", error.strerror or str(error)
-                self._items.clear()
+            self._failed_path = str(error.filename or "")
+            self._end("failed", error.strerror or str(error))
             log.warning("recording stopped: %s", self.why)
-        finally:
-            self._loop.call_soon_threadsafe(self._roomy.set)
+        except BaseException as error:
+            # Told to the run, which ends with it.
+            self._bug = error
+            self._end("failed", f"{type(error).__name__}: {error}")
+
+    def _end(self, state: RecorderState, why: str = "") -> None:
+        with self._changed:
+            self.state, self.why = state, why
+            self._items.clear()
+            self._bytes = 0
+            for account in self.accounts.values():
+                if account.pending:
+                    account.drop("failed", account.pending)
+        # Nobody clears it any more.
+        self._loop.call_soon_threadsafe(self._roomy.set)
+        self._loop.call_soon_threadsafe(self._news.set)
 
     def _record(self) -> None:
-        recording = Recording(self._open_file(), self._about, self._pictures, self._quality)
-        due_ns = monotonic_ns() + CHUNK_NS
+        parts = Parts(
+            self._open_file,
+            self._about,
+            self._settled,
+            self._pictures,
+            self._quality,
+            self._rotation,
+        )
+        self._show(parts)
+        try:
+            self._fill(parts)
+            parts.finish()
+        except BaseException:
+            parts.abandon()
+            raise
+        finally:
+            self._show(parts)
+
+    def _fill(self, parts: Parts) -> None:
+        """Until the run is over and the queue empty."""
         while True:
-            taken, lost, stopping = self._take((due_ns - monotonic_ns()) / 1e9)
+            taken, lost, stopping = self._take(parts.due_s)
             for (stream, cause), count in lost.items():
-                recording.lose(stream, cause, count)
-            self.lost = recording.lost
+                parts.lose(stream, cause, count)
             for item in taken:
                 if isinstance(item, Note):
-                    recording.note(item.channel, item.log_ns, item.payload)
+                    parts.note(item)
                 else:
-                    recording.take(item)
-                if monotonic_ns() >= due_ns or recording.chunk_bytes >= CHUNK_BYTES:
-                    recording.close_chunk()
-                    due_ns = monotonic_ns() + CHUNK_NS
-            if monotonic_ns() >= due_ns:
-                recording.close_chunk()
-                due_ns = monotonic_ns() + CHUNK_NS
+                    parts.take(item)
+                self._in_chunk[of(item)] += 1
+                parts.pace()
+            parts.pace()
+            self._show(parts)
             if stopping and not taken:
-                recording.finish()
                 return
 
-    def _take(
-        self, patience_s: float
-    ) -> tuple[list[Event | Note], dict[tuple[str, str], int], bool]:
+    def _settled(self) -> None:
+        with self._changed:
+            for stream, count in self._in_chunk.items():
+                self.accounts[stream].delivered += count
+        self._in_chunk.clear()
+
+    def _show(self, parts: Parts) -> None:
+        before = len(self._files)
+        self._files = parts.reports
+        if len(self._files) != before:
+            self._loop.call_soon_threadsafe(self._news.set)
+
+    def _take(self, patience_s: float) -> tuple[list[Event | Note], Counter[tuple[str, str]], bool]:
         """A few items at a time, so that what waits is counted where it waits."""
         with self._changed:
             if not self._items and not self._stopping:
                 self._changed.wait(max(0.0, patience_s))
-            taken = [self._items.popleft() for _ in range(min(len(self._items), 16))]
+            taken = [self._items.popleft() for _ in range(min(len(self._items), BATCH))]
             self._bytes -= sum(weight(item) for item in taken)
-            lost, self._lost = self._lost, {}
-            roomy = self._bytes * 2 <= self._queue_bytes and len(self._items) * 2 <= QUEUE_ITEMS
+            lost, self._lost = self._lost, Counter()
+            roomy, stopping = self._half_empty, self._stopping
         if roomy and not self._roomy.is_set():
             self._loop.call_soon_threadsafe(self._roomy.set)
-        return taken, lost, self._stopping
+        return taken, lost, stopping
+
+
+def of(item: Event | Note) -> str:
+    """Whose account it is on."""
+    return item.sample.stream if isinstance(item, Arrived) else RUN
 
 
 def weight(item: Event | Note) -> int:

@@ -4,6 +4,7 @@ Synchronous, and without a clock of its own. Every chunk stands for itself: what
 is in it, so a file that was cut off is whole up to its last chunk.
 """
 
+from pathlib import Path
 from typing import Literal
 
 import cbor2
@@ -39,6 +40,7 @@ class Recording:
         quality: int = 90,
     ) -> None:
         self.lost: dict[str, dict[str, int]] = {}
+        self.chunks = 0
         self.running = RunningDigest()
         self._file, self._about = file, about
         self._pictures: Pictures = pictures
@@ -95,6 +97,14 @@ class Recording:
     def chunk_bytes(self) -> int:
         return self._file.chunk_bytes
 
+    @property
+    def bytes_written(self) -> int:
+        return self._file.bytes_written
+
+    @property
+    def path(self) -> Path:
+        return self._file.path
+
     def close_chunk(self) -> None:
         journal = self._journal
         if journal.entries or journal.lost:
@@ -104,16 +114,28 @@ class Recording:
             return
         self._noted = False
         self._file.close_chunk()
+        self.chunks += 1
 
     def finish(self) -> None:
-        """The recording ends here, whether or not the run does."""
+        """The recording ends here, whether or not the run does.
+
+        Windows that are open close, as they do at the end of a replay. If the run goes on, the
+        journal knows of no end: that of the file is one.
+        """
         if not self._over:
-            self.take(Ended(self._now_ns, tuple(info.name for info in self._about.streams)))
+            streams = tuple(info.name for info in self._about.streams)
+            for tick in self._join.take(Ended(self._now_ns, streams)):
+                self._tell(digest(tick))
         self.close_chunk()
         self._file.metadata(DIGEST, self._summary())
         self._file.close()
 
+    def abandon(self) -> None:
+        """The disk takes no more: what is whole in the file stays."""
+        self._file.abandon()
+
     def _tell(self, tick: TickDigest) -> None:
+        self._noted = True
         self.running.add(tick)
         told = {"end": tick.end_ns, "windows": dict(tick.windows)}
         # In time the windows lie where they end; the file has them where they closed.

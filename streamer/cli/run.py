@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from configs.load import load
-from streamer.cli import session
+from streamer.cli import recorded, session
 from streamer.cli.output import (
     Json,
     Overrides,
@@ -97,7 +97,7 @@ def losses(report: dict[str, Any]) -> list[str]:
                 lost.append(f"sink {sink['kind']}: {count} messages ({cause})")
         if sink["pending"]:
             lost.append(f"sink {sink['kind']}: {sink['pending']} messages not sent")
-    return lost
+    return lost + (recorded.losses(report["record"]) if "record" in report else [])
 
 
 def tell(say: Callable[[], str]) -> None:
@@ -108,7 +108,7 @@ def tell(say: Callable[[], str]) -> None:
 
 
 def summary(report: dict[str, Any]) -> str:
-    """What the run took, and a line for each stream that was lost on the way."""
+    """What the run took, a line for each stream that was lost on the way, what was recorded."""
     took = (
         f"{report['ticks']['delivered']} ticks in {report['wall_s']:.1f} s, "
         f"{report['peak_memory_mb']:.0f} MB at most"
@@ -118,7 +118,8 @@ def summary(report: dict[str, Any]) -> str:
         for stream, source in report["sources"].items()
         if source["outages"]
     )
-    return "\n".join((took, *lost))
+    kept = [recorded.summary(report["record"])] if "record" in report else []
+    return "\n".join((took, *lost, *kept))
 
 
 def _outages(stream: str, source: dict[str, Any]) -> str:

@@ -17,7 +17,8 @@ from encoders.imagebind.runtime import ImageBind, ImageBindEncoder, classes_of
 from encoders.zeroshot import LabelSet
 from sinks.jsonl import JsonlSink
 from sinks.mcap.published import Published
-from streamer.cli.recorder import recorder
+from sources.recording.recorder import Recorder
+from streamer.cli.recorder import recorder, recording
 from streamer.clock import ReplayClock, SystemClock
 from streamer.encoding import Labeler
 from streamer.errors import ConfigError, SourceLost
@@ -30,6 +31,7 @@ from streamer.types import NS_PER_S, Labels, Meta, Modality, Vector
 log = logging.getLogger(__name__)
 
 Watch = Callable[[Pipeline], None]
+WatchRecorder = Callable[[Recorder], None]
 
 
 def make_labeler(
@@ -117,6 +119,8 @@ def preflight(config: RunConfig) -> None:
     for index, sink in enumerate(config.sinks):
         if isinstance(sink, JsonlSink) and sink.path.exists() and not sink.append:
             raise ConfigError(f"sinks.{index}.path: {sink.path} exists; set append or another path")
+    if config.record is not None:
+        config.record.file(SystemClock().now_ns())
     if isinstance(config.encoder, ImageBindEncoder):
         config.encoder.preflight()
 
@@ -130,6 +134,8 @@ async def run(
     beside: Sequence[OpenSink] = (),
     clock: ReplayClock | None = None,
     recorded_as: RunConfig | None = None,
+    watch_recorder: WatchRecorder | None = None,
+    needs_recorder: bool = False,
     taps: Sequence[Tap] = (),
     plan: Plan | None = None,
 ) -> dict[str, Any]:
@@ -138,7 +144,8 @@ async def run(
     Returns the report of the run: counts, latencies and losses by cause, of the engine and of
     every sink. `watch` gets the pipeline before it starts, to show progress; the sinks `beside`
     those of the configuration get the same messages, and are not reported. `clock` is that of a
-    replay. A recording says it is of `recorded_as`. `plan` is another than that of `config`.
+    replay. A recording says it is of `recorded_as`; `watch_recorder` gets what records, and a run
+    that `needs_recorder` stops when that fails. `plan` is another than that of `config`.
     """
     host = SystemClock()
     run_clock = clock or host
@@ -153,12 +160,20 @@ async def run(
             for sink in config.sinks
         ]
         everyone, hearing = [*sinks, *beside], [*taps]
-        recording = None
+        keep = None
         if config.record is not None:
-            keep = recorder(config.record, recorded_as or config, host)
-            recording = await stack.enter_async_context(keep.open())
-            hearing.append(recording)
-            everyone.append(Published(recording, run_clock, embeddings=config.record.embeddings))
+            keep = await stack.enter_async_context(
+                recording(
+                    recorder(config.record, recorded_as or config, host),
+                    (*sinks, *beside),
+                    run_clock,
+                    failed=stop.set if needs_recorder else lambda: None,
+                )
+            )
+            hearing.append(keep)
+            everyone.append(Published(keep, run_clock, embeddings=config.record.embeddings))
+            if watch_recorder is not None:
+                watch_recorder(keep)
         pipeline = Pipeline(
             plan,
             config.sources,
@@ -201,7 +216,7 @@ async def run(
         "wall_s": round(wall_s, 3),
         "cpu_s": round(cpu_seconds() - cpu_s, 3),
         "peak_memory_mb": peak_memory_mb(),
-        **({} if recording is None else {"record": recording.report()}),
+        **({} if keep is None else {"record": keep.report()}),
     }
 
 
