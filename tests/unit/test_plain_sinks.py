@@ -14,7 +14,7 @@ from sinks.wire.session import Session
 from sinks.wire.topics import Topics
 from streamer.clock import VirtualClock
 from streamer.errors import ConfigError, SinkLost
-from tests.messages import META, T_NS, embedding, source_status, truth
+from tests.messages import META, T_NS, embedding, recording_status, source_status, truth
 
 CLOCK = VirtualClock(T_NS)
 
@@ -24,6 +24,7 @@ async def test_json_lines_hold_the_messages_in_order(tmp_path: Path) -> None:
     async with JsonlSink(path=path).open(CLOCK) as sink:
         await sink.publish(META)
         await sink.publish(source_status())
+        await sink.publish(recording_status())
         await sink.publish(embedding(0, labelled=True))
         await sink.publish(embedding(1))
         await sink.publish(truth(0))
@@ -32,17 +33,18 @@ async def test_json_lines_hold_the_messages_in_order(tmp_path: Path) -> None:
     assert [line["topic"] for line in lines] == [
         "meta",
         "source/cam/status",
+        "recording/status",
         "embedding/vision/cam",
         "label/vision/cam",
         "embedding/vision/cam",
         "truth/truth",
         "truth/truth",
     ]
-    assert [line.get("seq") for line in lines] == [None, None, 0, 0, 1, 0, 1]
-    np.testing.assert_allclose(lines[2]["e"], embedding(0).vector, atol=1e-8)
-    assert len(lines[3]["top"]) == 8
-    assert lines[5]["present"]["audio"] == ["a dog barking"]
-    assert sink.report()["delivered"] == 7
+    assert [line.get("seq") for line in lines] == [None, None, None, 0, 0, 1, 0, 1]
+    np.testing.assert_allclose(lines[3]["e"], embedding(0).vector, atol=1e-8)
+    assert len(lines[4]["top"]) == 8
+    assert lines[6]["present"]["audio"] == ["a dog barking"]
+    assert sink.report()["delivered"] == 8
 
 
 async def test_vectors_can_be_left_out(tmp_path: Path) -> None:
