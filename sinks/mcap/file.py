@@ -15,18 +15,19 @@ _NEVER = 1 << 62
 
 class McapFile:
     """A `LogFile`. A file of that name must not exist: recordings are never written over.
+    `profile`: that of the log it is made of, where it is one of others.
 
     `fsync`: every closed chunk reaches the disk before the next, which a loss of power needs and
     the end of a process does not.
     """
 
-    def __init__(self, path: Path, *, fsync: bool = False) -> None:
+    def __init__(self, path: Path, *, fsync: bool = False, profile: str = "") -> None:
         self._path = path
         self.chunk_bytes = 0
         self._fsync = fsync
         self._stream = _Whole(path)
         try:
-            self._writer = self._started()
+            self._writer = self._started(profile)
         except OSError:
             self._stream.abandon()
             raise
@@ -34,7 +35,7 @@ class McapFile:
         self._schemas: dict[Schema, int] = {}
         self._counts: dict[int, int] = {}
 
-    def _started(self) -> Writer:
+    def _started(self, profile: str) -> Writer:
         # Typed for files of the system, it writes to and asks for the place of any.
         writer = Writer(
             self._stream,  # pyright: ignore[reportArgumentType]
@@ -42,7 +43,7 @@ class McapFile:
             compression=CompressionType.LZ4,
             enable_data_crcs=True,
         )
-        writer.start(profile="", library=LIBRARY)
+        writer.start(profile=profile, library=LIBRARY)
         if self._fsync:
             # The name of a new file is in its folder.
             folder = os.open(self.path.parent, os.O_RDONLY)
@@ -60,14 +61,29 @@ class McapFile:
     def bytes_written(self) -> int:
         return self._stream.tell()
 
-    def message(self, channel: ChannelSpec, log_ns: int, sensor_ns: int, payload: bytes) -> None:
+    def message(
+        self,
+        channel: ChannelSpec,
+        log_ns: int,
+        sensor_ns: int,
+        payload: bytes,
+        sequence: int | None = None,
+    ) -> None:
+        """Numbered as they come, unless they have a number already."""
         number = self._channel(channel)
         count = self._counts[number] = self._counts.get(number, -1) + 1
+        count = count if sequence is None else sequence
         self._writer.add_message(number, log_ns, payload, sensor_ns, count & 0xFFFFFFFF)
         self.chunk_bytes += len(payload)
 
     def metadata(self, name: str, data: dict[str, str]) -> None:
         self._writer.add_metadata(name, data)
+        self._settle()
+
+    def attachment(
+        self, name: str, media_type: str, data: bytes, log_ns: int, created_ns: int
+    ) -> None:
+        self._writer.add_attachment(created_ns, log_ns, name, media_type, data)
         self._settle()
 
     def close_chunk(self) -> None:

@@ -25,6 +25,9 @@ CONFIG: Final = "streamer.config"
 DIGEST: Final = "streamer.digest"
 """Metadata, last in a file that was closed: the digest of all windows and what was lost."""
 
+RECOVERED: Final = "streamer.recovered"
+"""Metadata, in the place of that one, in what was recovered of a file: what of it is lost."""
+
 AUDIO_FORMAT: Final = "pcm-s16"
 
 

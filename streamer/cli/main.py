@@ -12,6 +12,7 @@ from streamer.cli.doctor.command import doctor
 from streamer.cli.embed.command import embed
 from streamer.cli.eval.command import evaluate
 from streamer.cli.listen import listen
+from streamer.cli.log.command import app as log
 from streamer.cli.prepare import prepare
 from streamer.cli.record import record
 from streamer.cli.replay.command import replay
@@ -65,4 +66,5 @@ for verb in (
 ):
     app.command()(verb)
 app.command("eval")(evaluate)
+app.add_typer(log, name="log")
 app.add_typer(weights, name="weights")
