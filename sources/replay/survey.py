@@ -14,7 +14,7 @@ from sources.recording.recorder import Note
 from sources.replay.presence import Presence
 from sources.replay.steps import Steps
 from streamer.events import Arrived, Event
-from streamer.types import NS_PER_S, AudioBlock, Data, ImuBlock, Modality, Sample
+from streamer.types import NS_PER_S, AudioBlock, Data, ImuBlock, Modality, Sample, StreamInfo
 from streamer.windows import FUTURE_NS
 
 MOST_GAPS = 500
@@ -80,12 +80,12 @@ class Survey:
 
 def survey(
     items: Iterable[tuple[int, Event | Note | Left]],
-    streams: Iterable[tuple[str, Modality]],
+    streams: Iterable[StreamInfo],
     lateness_ns: int = LATENESS_NS,
     hear: Callable[[int], object] = lambda now_ns: None,
 ) -> Survey:
     """`items` with the time that had been reached, never decreasing; `hear` is told it too."""
-    found = Survey({name: StreamSurvey(modality) for name, modality in streams})
+    found = Survey({info.name: StreamSurvey(info.modality) for info in streams})
     for now_ns, item in items:
         hear(now_ns)
         if isinstance(item, Left):

@@ -62,12 +62,11 @@ def about(pieces: Sequence[Piece]) -> About:
     return replace(first, streams=tuple(streams.values()))
 
 
-def items(pieces: Sequence[Piece]) -> Iterator[Item]:
+def items(pieces: Sequence[Piece]) -> Iterator[tuple[int, Item]]:
     """Everything in the order in which it came; of two at one instant, the earlier log's first."""
     rows = sorted(pieces, key=lambda piece: piece.first_ns)
     timed = [_timed(each, rows[number + 1 :]) for number, each in enumerate(rows)]
-    for _, item in heapq.merge(*timed, key=itemgetter(0)):
-        yield item
+    return heapq.merge(*timed, key=itemgetter(0))
 
 
 def _timed(mine: Piece, later: Sequence[Piece]) -> Iterator[tuple[int, Item]]:

@@ -71,11 +71,10 @@ def _look(path: Path) -> tuple[dict[str, Any], Survey | None]:
 
 def _survey(path: Path, log: Log, facts: McapFacts | None, hear: Hear) -> Survey:
     begin_ns, end_ns = (0, 0) if facts is None else (facts.first_ns or 0, facts.last_ns)
-    streams = [(info.name, info.modality) for info in log.streams]
     lateness_ns = LATENESS_NS if log.about is None else log.about.plan.lateness_ns
     return survey(
         everything(path, log),
-        streams,
+        log.streams,
         lateness_ns,
         lambda now_ns: hear(max(0, now_ns - begin_ns), end_ns - begin_ns),
     )

@@ -30,11 +30,12 @@ _LEFT, _RIGHT, _TOP = 150, 90, 74
 _BAR, _RATE, _ROW = 12, 44, 92
 """Heights of the bar, of the rates below it, and from one row to the next."""
 _LOSS: Colour = (214, 120, 0)
+_PALE: Colour = (176, 190, 208)
 _COLOURS: dict[Modality, Colour] = {
     "vision": (31, 95, 168),
     "audio": (44, 140, 96),
     "depth": (110, 76, 160),
-    "thermal": (190, 70, 60),
+    "thermal": (168, 90, 130),
     "imu": (120, 110, 40),
 }
 
@@ -116,7 +117,7 @@ def _rates(page: Picture, axes: Axes, stream: StreamSurvey, time: _Time) -> None
     """Samples a second, in slots that hold some ten of them, from nothing to the most there was."""
     presence = stream.presence
     usual_ns = (stream.last_ns - stream.first_ns) / max(1, stream.samples)
-    presence.coarser(int(max(4 * usual_ns, 4 * (time.end_ns - time.begin_ns) / axes.width)))
+    presence.coarser(int(max(10 * usual_ns, 4 * (time.end_ns - time.begin_ns) / axes.width)))
     slot_ns = presence.slot_ns
     # The first and the last slot are not full: their rate would be too low.
     slots = sorted(presence.counts)
@@ -134,7 +135,7 @@ def _rates(page: Picture, axes: Axes, stream: StreamSurvey, time: _Time) -> None
         if slot in edges and len(slots) > 2:
             count = presence.counts.get(slots[1] if slot == edges[0] else slots[-2], 0)
         heights.append((0.0, count / most) if there and count else (float("nan"), 0.0))
-    columns(page, axes, heights, (176, 190, 208))
+    columns(page, axes, heights, _PALE)
     box(page, axes)
     rate = number(float(f"{most * NS_PER_S / slot_ns:.3g}"))
     write(page, f"{rate}/s", (axes.right + 6, axes.top + 8), colour=SOFT)
@@ -147,7 +148,7 @@ def _legend(page: Picture) -> None:
         ("there", SOFT),
         ("gap", BAD),
         ("left out", _LOSS),
-        ("rate", (176, 190, 208)),
+        ("rate", _PALE),
     ):
         page[36:48, x : x + 14] = colour
         write(page, words, (x + 20, 47), colour=SOFT)
