@@ -1,0 +1,202 @@
+"""Cutting, merging and converting recordings: byte for byte, and to one digest."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sinks.mcap.file import McapFile
+from sources.recording.digest import RunningDigest, digest
+from sources.recording.format import DIGEST, JOURNAL, WINDOWS
+from sources.recording.recording import Recording
+from sources.replay.container import McapLog
+from sources.replay.own import OwnLog
+from sources.rewriting import merge
+from sources.rewriting.rewrite import Rewritten, everything, rewrite
+from streamer.errors import ConfigError
+from streamer.events import Arrived
+from streamer.ticks import make_join
+from streamer.types import NS_PER_S, StreamInfo
+from tests.small_logs import (
+    MS,
+    START_NS,
+    about,
+    events_of,
+    messages_of,
+    mixed,
+    world,
+    write,
+)
+
+KEPT = {"/a_vision", "/a_audio", "/a_depth", "/a_thermal", "/a_imu"}
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("recorded") / "whole.mcap"
+    write(path, mixed(world()))
+    return path
+
+
+def cut(
+    path: Path,
+    output: Path,
+    from_ns: int | None = None,
+    to_ns: int | None = None,
+    streams: tuple[str, ...] | None = None,
+) -> Rewritten:
+    log = OwnLog(path)
+    kept = tuple(i for i in log.about.streams if streams is None or i.name in streams)
+    recording = Recording(McapFile(output), replace(log.about, streams=kept))
+    items = (item for _, item in everything(path, log, streams, from_ns, to_ns))
+    done = rewrite(items, recording, lambda now_ns: None)
+    log.close()
+    return done
+
+
+def stored(path: Path) -> str:
+    log = McapLog(path)
+    try:
+        return (log.metadata(DIGEST) or {}).get("windows", "none")
+    finally:
+        log.close()
+
+
+def replayed(path: Path) -> str:
+    """The digest of the windows that a replay of the log cuts."""
+    log = OwnLog(path)
+    join, running = make_join(log.about.streams, log.about.plan), RunningDigest()
+    for event in log.events():
+        for tick in join.take(event):
+            running.add(digest(tick))
+    log.close()
+    return running.hexdigest()
+
+
+def in_time(path: Path, from_ns: int, to_ns: int) -> Iterator[tuple[str, int, int, bytes]]:
+    """Messages of the samples that arrived in that time."""
+    counts: dict[str, list[int]] = {}
+    for event in events_of(path):
+        if isinstance(event, Arrived):
+            each = getattr(event.sample.data, "t_ns", None)
+            number = 1 if each is None else len(each)
+            inside = from_ns <= event.now_ns < to_ns
+            counts.setdefault(f"/{event.sample.stream}", []).extend([int(inside)] * number)
+    for message in messages_of(path):
+        if message[0] in counts and counts[message[0]].pop(0):
+            yield message
+
+
+def test_a_log_rewritten_whole_keeps_every_byte_and_its_digest(
+    recorded: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "same.mcap"
+    done = cut(recorded, output)
+    assert done.windows == stored(output) == stored(recorded) == replayed(output)
+    own = {JOURNAL, WINDOWS}
+    before = sorted(m for m in messages_of(recorded) if m[0] not in own)
+    assert sorted(m for m in messages_of(output) if m[0] not in own) == before
+
+
+def test_a_cut_has_the_bytes_of_its_time_and_a_digest_of_its_own(
+    recorded: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "cut.mcap"
+    from_ns, to_ns = START_NS + 2300 * MS, START_NS + 5700 * MS
+    done = cut(recorded, output, from_ns, to_ns)
+    mine = [m for m in messages_of(output) if m[0] in KEPT]
+    assert sorted(mine) == sorted(in_time(recorded, from_ns, to_ns))
+    assert {m[0] for m in mine} == KEPT
+    assert done.windows == stored(output) == replayed(output) != stored(recorded)
+    times = [m[1] for m in messages_of(output) if m[0].startswith("/streamer/embedding")]
+    wanted = [m[1] for m in messages_of(recorded) if m[0].startswith("/streamer/embedding")]
+    assert times == [t for t in wanted if from_ns <= t < to_ns]
+    # What stood when it began is told at its beginning.
+    assert [m[1] for m in messages_of(output) if m[0] == "/streamer/meta"] == [from_ns]
+
+
+def test_a_cut_of_some_streams_has_nothing_of_the_others(recorded: Path, tmp_path: Path) -> None:
+    output = tmp_path / "cut.mcap"
+    cut(recorded, output, streams=("a_audio", "a_imu"))
+    topics = {m[0] for m in messages_of(output)}
+    assert topics & KEPT == {"/a_audio", "/a_imu"}
+    assert not any("a_vision" in topic for topic in topics)
+    assert "/streamer/truth/truth" in topics
+    assert replayed(output) == stored(output)
+
+
+@settings(
+    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.lists(st.integers(1, 7999), min_size=1, max_size=3, unique=True).map(sorted))
+def test_parts_in_a_row_merge_into_the_log_they_were(
+    recorded: Path, tmp_path: Path, at_ms: list[int]
+) -> None:
+    edges = [None, *(START_NS + ms * MS for ms in at_ms), None]
+    for old in tmp_path.iterdir():
+        old.unlink()
+    parts = [tmp_path / f"{n}.mcap" for n in range(len(edges) - 1)]
+    done = [cut(recorded, p, a, b) for p, a, b in zip(parts, edges, edges[1:], strict=False)]
+    used = [part for part, each in zip(parts, done, strict=True) if each.first_ns is not None]
+    merged = merged_into(tmp_path / "merged.mcap", list(reversed(used)))
+    assert merged.windows == stored(recorded)
+    assert [_key(e) for e in events_of(tmp_path / "merged.mcap")] == [
+        _key(e) for e in events_of(recorded)
+    ]
+
+
+def test_streams_side_by_side_merge_by_the_clock_of_arrival(recorded: Path, tmp_path: Path) -> None:
+    seen, rest = tmp_path / "seen.mcap", tmp_path / "rest.mcap"
+    cut(recorded, seen, streams=("a_vision", "a_depth", "a_thermal"))
+    cut(recorded, rest, streams=("a_audio", "a_imu"))
+    merged = merged_into(tmp_path / "merged.mcap", [seen, rest])
+    arrived = [e for e in events_of(tmp_path / "merged.mcap") if isinstance(e, Arrived)]
+    assert len(arrived) == sum(isinstance(e, Arrived) for e in world())
+    assert all(a.now_ns <= b.now_ns for a, b in zip(arrived, arrived[1:], strict=False))
+    assert merged.windows == replayed(tmp_path / "merged.mcap")
+
+
+def test_what_does_not_belong_together_is_not_merged(tmp_path: Path) -> None:
+    one, two, other = (tmp_path / f"{name}.mcap" for name in ("one", "two", "other"))
+    events = world(2)
+    write(one, events)
+    write(two, events)
+    write(other, events, replace(about(), plan=replace(about().plan, hop_ns=NS_PER_S)))
+    with pytest.raises(ConfigError, match="both have a_audio, a_depth"):
+        merged_into(tmp_path / "m.mcap", [one, two])
+    with pytest.raises(ConfigError, match="hop_ns 500000000 and 1000000000"):
+        merged_into(tmp_path / "m.mcap", [one, other])
+
+
+def merged_into(output: Path, paths: list[Path]) -> Rewritten:
+    logs = [OwnLog(path) for path in paths]
+    try:
+        pieces = [merge.piece(path, log) for path, log in zip(paths, logs, strict=True)]
+        told = merge.about(pieces)
+        items = (item for _, item in merge.items(pieces))
+        return rewrite(items, Recording(McapFile(output), told), lambda now_ns: None)
+    finally:
+        for log in logs:
+            log.close()
+
+
+def test_samples_from_files_keep_their_stamps(tmp_path: Path) -> None:
+    """Their clock says nothing: what counts is the order, and the stamps."""
+    streams = (StreamInfo("a_imu", "imu"), StreamInfo("a_audio", "audio"))
+    mine = [
+        replace(e, live=False)
+        for e in world(4)
+        if isinstance(e, Arrived) and e.sample.modality in ("imu", "audio")
+    ]
+    first, second = tmp_path / "first.mcap", tmp_path / "second.mcap"
+    kept = write(first, mine, about(streams, live=False))
+    assert cut(first, second).windows == kept == replayed(second)
+
+
+def _key(event: object) -> tuple[object, ...]:
+    if isinstance(event, Arrived):
+        return event.now_ns, event.sample.stream, event.sample.t_ns, event.sample.clock
+    return (event,)
