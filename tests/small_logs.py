@@ -1,5 +1,6 @@
 """Small recordings of the simulated robot, made in a moment: for what is done to files."""
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import lru_cache
@@ -20,7 +21,7 @@ from sources.world.live import captures, data
 from streamer.events import Arrived, Ended, Event, Passed
 from streamer.logfile import ChannelSpec
 from streamer.plan import Plan
-from streamer.types import MODALITIES, NS_PER_S, ClockCard, Modality, Sample, StreamInfo
+from streamer.types import MODALITIES, NS_PER_S, ClockCard, Modality, Sample, StreamInfo, Truth
 
 START_NS = 1_790_000_000 * NS_PER_S
 MS = 1_000_000
@@ -87,8 +88,13 @@ def _noted(events: Iterable[Event], *, notes: bool) -> Iterator[Event | Note]:
             due_ns = event.now_ns
         if event.now_ns >= due_ns:
             yield Note(EMBEDDING, due_ns, b"vector %d" % due_ns)
-            yield Note(TRUTH, due_ns, b'{"present": {}}')
+            yield Note(TRUTH, due_ns, _truth(due_ns))
             due_ns += 500 * MS
+
+
+def _truth(t_ns: int) -> bytes:
+    told = {"t0": t_ns // 1000, "t1": t_ns // 1000 + 500_000, "s": "truth", "present": {}}
+    return json.dumps(told).encode()
 
 
 def mixed(events: Iterable[Event]) -> Iterator[Event]:
@@ -106,7 +112,7 @@ def mixed(events: Iterable[Event]) -> Iterator[Event]:
 def events_of(path: Path) -> list[Event]:
     log = OwnLog(path)
     try:
-        return list(log.events())
+        return [event for event in log.events() if not isinstance(event, Truth)]
     finally:
         log.close()
 

@@ -12,7 +12,7 @@ from sources.rewriting.rewrite import Item, everything
 from streamer.errors import ConfigError
 from streamer.events import Ended
 from streamer.plan import Plan
-from streamer.types import StreamInfo
+from streamer.types import StreamInfo, Truth
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,8 @@ def piece(path: Path, log: OwnLog) -> Piece:
     first_ns: int | None = None
     last_ns = 0
     for event in log.events():
+        if isinstance(event, Truth):
+            continue
         first_ns = event.now_ns if first_ns is None else first_ns
         last_ns = event.now_ns
     if first_ns is None:

@@ -1,10 +1,8 @@
 """What happened in logs, once more into a file: the way of cut, merge and convert."""
 
-import heapq
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
-from operator import itemgetter
 from pathlib import Path
 from typing import TypeAlias
 
@@ -12,9 +10,11 @@ from sources.recording.journal import Left
 from sources.recording.recorder import CHUNK_BYTES, CHUNK_NS, Note
 from sources.recording.recording import Recording
 from sources.replay.log import Log
-from sources.rewriting.beside import Beside, beside
+from sources.replay.own import OwnLog
+from sources.rewriting.standing import standing
 from streamer.errors import SourceLost
 from streamer.events import Arrived, Event
+from streamer.types import Truth
 
 Item: TypeAlias = Event | Note | Left
 Hear: TypeAlias = Callable[[int], object]
@@ -32,32 +32,30 @@ def everything(
 
     Never decreasing. Of the logs of others there is nothing but their samples.
     """
-    happened = _timed(log.events(streams, from_ns, to_ns))
-    if log.about is None:
-        return happened
-    names = {info.name for info in log.streams}
-    away = names - names.intersection(names if streams is None else streams)
-    others = (
-        (reached_ns, item)
-        for reached_ns, item in beside(path, from_ns, to_ns)
-        if not _is_of(item, away)
-    )
-    # Of one instant, what happened comes first.
-    return heapq.merge(happened, others, key=itemgetter(0))
-
-
-def _timed(events: Iterable[Event]) -> Iterator[tuple[int, Item]]:
     reached_ns = 0
-    for event in events:
-        reached_ns = max(reached_ns, event.now_ns)
-        yield reached_ns, event
+    if isinstance(log, OwnLog):
+        names = {info.name for info in log.streams}
+        away = names - names.intersection(names if streams is None else streams)
+        if from_ns is not None:
+            reached_ns = from_ns
+            stood = standing(path, from_ns)
+            yield from ((from_ns, note) for note in stood if not _is_of(note, away))
+        found = (i for i in log.items(streams, from_ns, to_ns) if not _is_of(i, away))
+    else:
+        found = log.events(streams, from_ns, to_ns)
+    for item in found:
+        if isinstance(item, Truth):
+            continue  # in logs of ours it is among what was published
+        if not isinstance(item, Note | Left):
+            reached_ns = max(reached_ns, item.now_ns)
+        yield reached_ns, item
 
 
-def _is_of(item: Beside, streams: Collection[str]) -> bool:
+def _is_of(item: Item | Truth, streams: Collection[str]) -> bool:
     """What was published of a stream has it as a level of its topic."""
     if isinstance(item, Left):
         return item.stream in streams
-    return not set(streams).isdisjoint(item.channel.topic.split("/"))
+    return isinstance(item, Note) and not set(item.channel.topic.split("/")).isdisjoint(streams)
 
 
 @dataclass(slots=True)

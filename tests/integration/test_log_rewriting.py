@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from sources.rewriting.rewrite import Rewritten, everything, rewrite
 from streamer.errors import ConfigError
 from streamer.events import Arrived
 from streamer.ticks import make_join
-from streamer.types import NS_PER_S, StreamInfo
+from streamer.types import NS_PER_S, StreamInfo, Truth
 from tests.small_logs import (
     MS,
     START_NS,
@@ -37,7 +38,7 @@ KEPT = {"/a_vision", "/a_audio", "/a_depth", "/a_thermal", "/a_imu"}
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("recorded") / "whole.mcap"
-    write(path, mixed(world()))
+    write(path, mixed(world(4)))
     return path
 
 
@@ -70,7 +71,7 @@ def replayed(path: Path) -> str:
     log = OwnLog(path)
     join, running = make_join(log.about.streams, log.about.plan), RunningDigest()
     for event in log.events():
-        for tick in join.take(event):
+        for tick in [] if isinstance(event, Truth) else join.take(event):
             running.add(digest(tick))
     log.close()
     return running.hexdigest()
@@ -105,7 +106,7 @@ def test_a_cut_has_the_bytes_of_its_time_and_a_digest_of_its_own(
     recorded: Path, tmp_path: Path
 ) -> None:
     output = tmp_path / "cut.mcap"
-    from_ns, to_ns = START_NS + 2300 * MS, START_NS + 5700 * MS
+    from_ns, to_ns = START_NS + 1300 * MS, START_NS + 3200 * MS
     done = cut(recorded, output, from_ns, to_ns)
     mine = [m for m in messages_of(output) if m[0] in KEPT]
     assert sorted(mine) == sorted(in_time(recorded, from_ns, to_ns))
@@ -129,9 +130,9 @@ def test_a_cut_of_some_streams_has_nothing_of_the_others(recorded: Path, tmp_pat
 
 
 @settings(
-    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(st.lists(st.integers(1, 7999), min_size=1, max_size=3, unique=True).map(sorted))
+@given(st.lists(st.integers(1, 3999), min_size=1, max_size=3, unique=True).map(sorted))
 def test_parts_in_a_row_merge_into_the_log_they_were(
     recorded: Path, tmp_path: Path, at_ms: list[int]
 ) -> None:
@@ -154,14 +155,14 @@ def test_streams_side_by_side_merge_by_the_clock_of_arrival(recorded: Path, tmp_
     cut(recorded, rest, streams=("a_audio", "a_imu"))
     merged = merged_into(tmp_path / "merged.mcap", [seen, rest])
     arrived = [e for e in events_of(tmp_path / "merged.mcap") if isinstance(e, Arrived)]
-    assert len(arrived) == sum(isinstance(e, Arrived) for e in world())
-    assert all(a.now_ns <= b.now_ns for a, b in zip(arrived, arrived[1:], strict=False))
+    assert len(arrived) == sum(isinstance(e, Arrived) for e in world(4))
+    assert all(a.now_ns <= b.now_ns for a, b in pairwise(arrived))
     assert merged.windows == replayed(tmp_path / "merged.mcap")
 
 
 def test_what_does_not_belong_together_is_not_merged(tmp_path: Path) -> None:
     one, two, other = (tmp_path / f"{name}.mcap" for name in ("one", "two", "other"))
-    events = world(2)
+    events = world(4)
     write(one, events)
     write(two, events)
     write(other, events, replace(about(), plan=replace(about().plan, hop_ns=NS_PER_S)))

@@ -26,6 +26,7 @@ from streamer.cli.log.times import moment
 from streamer.cli.output import Json, console, emit, one_line_errors, say_logs
 from streamer.errors import ConfigError, SourceLost
 from streamer.plan import Plan
+from streamer.types import Truth
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -201,7 +202,8 @@ def convert_command(log: LogFile, output: Output, as_json: Json = False) -> None
 
 def _began(log: Log, path: Path) -> int:
     for event in log.events():
-        return event.now_ns
+        if not isinstance(event, Truth):
+            return event.now_ns
     raise SourceLost(f"{path}: nothing happened in it")
 
 
