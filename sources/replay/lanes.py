@@ -10,10 +10,9 @@ from typing import Protocol
 import numpy as np
 
 from sources.inertial import BLOCK_NS, Cutter
-from sources.recording.pictures import Encoded
 from sources.replay.messages.sound import Sound
 from sources.sixaxes import Axes, SixAxes
-from streamer.types import FILE_CLOCK, NS_PER_S, AudioBlock, ImuBlock, Modality, Sample
+from streamer.types import FILE_CLOCK, NS_PER_S, AudioBlock, Deferred, ImuBlock, Modality, Sample
 
 _STEPS = 31
 _LONE_NS = NS_PER_S // 10
@@ -66,9 +65,9 @@ class PictureLane:
         self._modality: Modality = modality
         self._period_ns = round(NS_PER_S / rate_hz) if rate_hz else None
         self._steps = _Steps(problems, stream)
-        self._held: tuple[int, Encoded] | None = None
+        self._held: tuple[int, Deferred] | None = None
 
-    def take(self, t_ns: int, picture: Encoded) -> list[Sample]:
+    def take(self, t_ns: int, picture: Deferred) -> list[Sample]:
         self._steps.take(t_ns)
         if self._period_ns or self._steps.median_ns:
             return [*self.flush(), self._sample(t_ns, picture)]
@@ -82,7 +81,7 @@ class PictureLane:
         (t_ns, picture), self._held = self._held, None
         return [self._sample(t_ns, picture)]
 
-    def _sample(self, t_ns: int, picture: Encoded) -> Sample:
+    def _sample(self, t_ns: int, picture: Deferred) -> Sample:
         stands_ns = self._period_ns or self._steps.median_ns or _LONE_NS
         return Sample(self._stream, self._modality, t_ns, stands_ns, picture, FILE_CLOCK)
 

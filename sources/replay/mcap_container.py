@@ -13,6 +13,10 @@ HELD_BYTES = 256 << 20
 """Payload that waits to be put in order. Chunks overlap a little; more is a lie or a ruin."""
 
 
+MANY_MESSAGES = 1 << 19
+"""What a part has at the least that may not be all of its chunk."""
+
+
 class _Extent(NamedTuple):
     """The times of the messages in one part of the file."""
 
@@ -99,23 +103,31 @@ class McapContainer:
         return True
 
     def _read_once(self) -> None:
+        extents: dict[int, _Extent] = {}
         for part in self._log.parts():
             if not isinstance(part, Chunk) or not part.messages:
                 continue
             times = [message.log_ns for message in part.messages]
-            self._extents.append(_Extent(min(times), max(times), part.offset))
+            known = extents.get(part.offset, _Extent(times[0], times[0], part.offset))
+            extents[part.offset] = _Extent(
+                min(known.start_ns, *times), max(known.end_ns, *times), part.offset
+            )
             for message in part.messages:
                 self._topics[message.channel] = self._topics.get(message.channel, 0) + 1
+        self._extents = list(extents.values())
         self._of_file.update(self._log.problems)
         for spec in self._log.channels.values():
             self._topics.setdefault(spec, 0)
 
-    def _part(self, offset: int) -> list[Message]:
+    def _part(self, offset: int) -> Iterator[Message]:
         """The messages that lie at `offset`; none where they are damaged."""
         for part in self._log.parts(offset):
+            if not isinstance(part, Chunk):
+                continue
             # What follows a damaged chunk has a place of its own.
-            if isinstance(part, Chunk):
-                self._of_reading.update(self._log.problems)
-                return part.messages if part.offset == offset else []
+            if part.offset != offset:
+                break
+            yield from part.messages
+            if len(part.messages) < MANY_MESSAGES:
+                break
         self._of_reading.update(self._log.problems)
-        return []

@@ -98,12 +98,12 @@ class _Reader:
         if kind in NUMBERS or kind in _TIMES or kind == "string":
             return kind
         wanted = "std_msgs/Header" if kind == "Header" else _plain(kind)
+        if wanted in ("builtin_interfaces/Time", "builtin_interfaces/Duration"):
+            return "time"
         package = within.partition("/")[0]
         for known in (wanted, f"{package}/{wanted}"):
             if known in self._sections:
                 return self.struct(known, depth + 1)
-        if wanted in ("builtin_interfaces/Time", "builtin_interfaces/Duration"):
-            return "time"
         raise ValueError(f"a definition without {kind[:40]}")
 
 
