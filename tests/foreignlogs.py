@@ -1,7 +1,7 @@
 """Logs as other programs write them, by the plain libraries of MCAP, ROS and Foxglove."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -121,7 +121,7 @@ class ForeignWriter:
 
 
 @contextmanager
-def foreign(path: Path, **how: Any) -> Iterator[ForeignWriter]:
+def foreign(path: Path, **how: Any) -> Generator[ForeignWriter]:
     """An MCAP of the plain library, LZ4 unless told otherwise."""
     settings: dict[str, Any] = {"compression": CompressionType.LZ4, "chunk_size": 4096, **how}
     with path.open("wb") as file:

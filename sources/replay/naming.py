@@ -5,10 +5,11 @@ from collections.abc import Collection
 from typing import Literal
 
 _GENERIC = re.compile(
-    r"(image|imu|audio)?_?(raw|color|colour|rect|mono|data|compressed|compresseddepth|stream)"
-    r"(_(raw|color|colour|rect))*|image|sample",
+    r"(image|imu|audio)(_(raw|colou?r|rect|mono|data))+|image|raw|data|sample|stream"
+    r"|compressed|compresseddepth",
     re.IGNORECASE,
 )
+"""Levels that tell what messages are, not of which sensor."""
 _FORBIDDEN = re.compile(r"[^A-Za-z0-9_.-]+")
 _LONGEST = 60
 _HEAT = re.compile(r"thermal|lwir|flir|lepton|boson|heat", re.IGNORECASE)
@@ -50,6 +51,7 @@ def stream_name(topic: str, taken: Collection[str]) -> str:
     """`/camera/color/image_raw` is `camera-color`; the whole topic where that is taken."""
     levels = [clean for level in topic.split("/") if (clean := _clean(level))]
     short = [level for level in levels if not _GENERIC.fullmatch(level)] or levels
+    short = [level for level, before in zip(short, ["", *short], strict=False) if level != before]
     for words in (short, levels):
         name = "-".join(words)[-_LONGEST:].strip("-.") or "stream"
         if name not in taken:

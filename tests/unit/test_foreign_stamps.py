@@ -1,6 +1,7 @@
 """Whatever the stamps of a log are, its samples are there, and what is odd is counted."""
 
 from collections import Counter
+from itertools import pairwise
 
 import numpy as np
 from hypothesis import given
@@ -63,7 +64,7 @@ def test_blocks_of_sound_tile_whatever_their_stamps_jitter_by(
         t_ns = index * (rate_hz // 10 + 1) * NS_PER_S // rate_hz + jitter * MS
         samples += lane.take(NS_PER_S + t_ns, sound)
     assert len(samples) == len(jitter_ms)
-    for before, after in zip(samples, samples[1:], strict=False):
+    for before, after in pairwise(samples):
         assert before.end_ns == after.t_ns
     assert not problems
 

@@ -1,6 +1,7 @@
 """Messages of ROS, read by the definitions that come with them, against what `rosbags` writes."""
 
 import struct
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -101,17 +102,15 @@ def test_a_message_that_is_cut_off_is_an_error_and_never_a_shorter_message(
     cut: int, version: int
 ) -> None:
     payload = written("sensor_msgs/msg/Image", version, IMAGE)
-    with pytest.raises(ValueError, match="cut off|left|CDR"):
+    with pytest.raises(ValueError, match=r"cut off|left|CDR"):
         read(payload[: min(cut, len(payload) - 1)], layout("sensor_msgs/msg/Image", version),
              cdr=version == 2)  # fmt: skip
 
 
 @given(st.binary(max_size=200), st.sampled_from([1, 2]))
 def test_any_bytes_are_a_message_or_a_value_error(payload: bytes, version: int) -> None:
-    try:
+    with suppress(ValueError):
         read(payload, layout("sensor_msgs/msg/Image", version), cdr=version == 2)
-    except ValueError:
-        pass
 
 
 def test_a_length_that_is_not_there_is_not_believed() -> None:
