@@ -121,7 +121,7 @@ class ForeignWriter:
 
 
 @contextmanager
-def foreign(path: Path, **how: Any) -> Generator[ForeignWriter]:
+def foreign(path: Path, **how: Any) -> Generator[ForeignWriter, None, None]:
     """An MCAP of the plain library, LZ4 unless told otherwise."""
     settings: dict[str, Any] = {"compression": CompressionType.LZ4, "chunk_size": 4096, **how}
     with path.open("wb") as file:

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from sources.replay.containers import Container
-from sources.replay.messages import pictures
+from sources.replay.messages import pictures, video
 from sources.replay.messages.motion import lacks
-from sources.replay.messages.pictures import VIDEO, Kind
+from sources.replay.messages.pictures import Kind
 from sources.replay.messages.ros import Fields
 from sources.replay.messages.sound import declared
 from sources.replay.messages.stamps import stamp_of
@@ -41,6 +41,12 @@ _BY_FIELDS: tuple[tuple[frozenset[str], Family], ...] = (
     (frozenset({"linear_acceleration", "angular_velocity"}), "imu"),
     (frozenset({"channels", "sample_rate", "sample_format"}), "info"),
 )
+_FIXED: Mapping[Family, Modality] = {
+    "video": "vision",
+    "imu": "imu",
+    "sound": "audio",
+    "sound bytes": "audio",
+}
 _TOLD = ("stream", "modality", "scale", "offset")
 
 _DAY_NS = 86_400 * NS_PER_S
@@ -61,6 +67,7 @@ class Choice:
     why: str
     how: TopicAs
     half: Half | None = None
+    video: bool = False
     sound: SoundAs | None = None
     metadata: Mapping[str, str] = field(default_factory=dict[str, str])
 
@@ -204,7 +211,9 @@ def _choices(
         taken.add(name)
         if topic not in found:
             stamp = how.stamp or _stamp(first)
-            found[topic] = Choice(topic, name, modality, stamp, why, how, which, sound, metadata)
+            found[topic] = Choice(
+                topic, name, modality, stamp, why, how, which, _is_video(first), sound, metadata
+            )
     return _unique(found)
 
 
@@ -219,16 +228,18 @@ def _unique(found: Mapping[str, Choice]) -> tuple[Choice, ...]:
     return tuple(found.values())
 
 
+def _is_video(first: First) -> bool:
+    return first.family in ("video", "compressed") and video.codec(first.fields) is not None
+
+
 def _modality(first: First, how: TopicAs, metadata: Mapping[str, str]) -> tuple[Modality, str]:
     """And why. Raises ValueError where it must be told, or cannot be."""
     sort, topic = first.family, first.spec.topic
-    if sort == "video" or str(first.fields.get("format", "")).lower() in VIDEO:
-        raise ValueError("video is not read yet")
     if sort == "info":
         raise ValueError("describes the sound of other topics")
-    fixed: Modality | None = (
-        "imu" if sort == "imu" else "audio" if sort in ("sound", "sound bytes") else None
-    )
+    if sort == "video" and not _is_video(first):
+        raise ValueError(f"video as {str(first.fields.get('format'))[:20]!r} is not read")
+    fixed = _FIXED.get("video" if _is_video(first) else sort)
     if fixed is not None:
         if how.modality not in (None, fixed):
             raise ConfigError(f"topics: {topic} is {fixed}, not {how.modality}")

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, TypeAlias, cast
 
 from sources.imu.units import scales
@@ -15,6 +16,7 @@ from sources.replay.messages.motion import acceleration, rate
 from sources.replay.messages.ros import Fields
 from sources.replay.messages.sound import of_raw_audio, sound
 from sources.replay.messages.stamps import stamp_of
+from sources.replay.messages.video import Film
 from sources.replay.topics import TopicAs
 from sources.sixaxes import Axes
 from streamer.errors import SourceLost
@@ -24,6 +26,8 @@ from streamer.types import NS_PER_S, Sample, StreamInfo
 FURTHEST_NS = 1 << 62
 """The year 2116: digests and arrays hold times in 64 bits with a sign."""
 
+_KEY_NS = 10 * NS_PER_S
+"""How long before a part of a log the last key frame of its video may be."""
 _MOST_CAUSES = 200
 
 _Take: TypeAlias = Callable[[Fields, int, bool], list[Sample]]
@@ -79,11 +83,11 @@ class ForeignLog:
         opened = _Opened(self.choices, streams, self._found)
         faults = {topic: left.why for topic, left in self.left.items() if left.fault}
         latest_ns = 0
-        for message in self._container.messages(from_ns):
+        for message in self._container.messages(opened.start_ns(from_ns)):
             if to_ns is not None and message.log_ns >= to_ns:
                 break
             topic = message.channel.topic
-            if topic in faults:
+            if topic in faults and (from_ns is None or message.log_ns >= from_ns):
                 self._found[f"{topic}: {faults[topic]}"] += 1
                 continue
             if topic not in opened.takes or message.channel not in self._tellers:
@@ -91,12 +95,22 @@ class ForeignLog:
             if message.log_ns >= FURTHEST_NS:
                 self._found[f"{topic}: a time of the log beyond the year 2116"] += 1
                 continue
+            if from_ns is not None and message.log_ns < from_ns:
+                self._ahead(message, opened)
+                continue
             latest_ns = max(latest_ns, message.log_ns)
             for sample in self._taken(message, opened):
                 yield Arrived(latest_ns, sample, live=False)
         for lane in opened.lanes.values():
             for sample in lane.flush():
                 yield Arrived(latest_ns, sample, live=False)
+
+    def _ahead(self, message: Message, opened: "_Opened") -> None:
+        """What comes before is read for the sake of video, which begins with a key frame."""
+        film = opened.films.get(message.channel.topic)
+        if film is not None:
+            with suppress(ValueError):
+                film.frame(self._tellers[message.channel](message.payload)[0])
 
     def _taken(self, message: Message, opened: "_Opened") -> list[Sample]:
         topic = message.channel.topic
@@ -128,9 +142,14 @@ class _Opened:
     ) -> None:
         self.choices = {c.topic: c for c in choices if streams is None or c.stream in streams}
         self.lanes: dict[str, Lane] = {}
+        self.films: dict[str, Film] = {}
         self.takes: dict[str, _Take] = {
             topic: self._take(choice, problems) for topic, choice in self.choices.items()
         }
+
+    def start_ns(self, from_ns: int | None) -> int | None:
+        """Where to begin to read."""
+        return from_ns - _KEY_NS if from_ns is not None and self.films else from_ns
 
     def _take(self, choice: Choice, problems: Counter[str]) -> _Take:
         if choice.modality == "imu":
@@ -141,6 +160,9 @@ class _Opened:
             return _sounds(choice, heard, problems)
         seen = PictureLane(choice.stream, choice.modality, choice.how.rate_hz, problems)
         self.lanes[choice.stream] = seen
+        if choice.video:
+            film = self.films.setdefault(choice.topic, Film())
+            return lambda fields, t_ns, _: seen.take(t_ns, film.frame(fields))
         return _pictures(choice, seen)
 
     def _motion(self, choice: Choice, problems: Counter[str]) -> _Take:

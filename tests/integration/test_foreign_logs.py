@@ -4,10 +4,12 @@ import base64
 import struct
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -37,7 +39,7 @@ STEP_NS = 50_000_000
 
 
 @contextmanager
-def opened(path: Path, *topics: TopicAs) -> Generator[ForeignLog]:
+def opened(path: Path, *topics: TopicAs) -> Generator[ForeignLog, None, None]:
     log = open_log(path, topics)
     try:
         assert isinstance(log, ForeignLog)
@@ -449,13 +451,48 @@ def test_a_name_that_is_given_is_not_taken_by_another_topic(tmp_path: Path) -> N
     assert (by_topic["/mic"], by_topic["/imu/data"]) == ("imu", "imu-data")
 
 
-def test_video_is_named_until_it_is_read(tmp_path: Path) -> None:
+def _h264(frames: int) -> list[bytes]:
+    """Annex B, a key frame every ten: a grey that grows by four a frame."""
+    encoder: Any = av.CodecContext.create("libx264", "w")
+    encoder.width, encoder.height, encoder.pix_fmt = 64, 48, "yuv420p"
+    encoder.time_base, encoder.gop_size = Fraction(1, 20), 10
+    encoder.options = {"tune": "zerolatency", "preset": "ultrafast"}
+    packets: list[bytes] = []
+    for index in range(frames):
+        array = np.full((48, 64, 3), 40 + 4 * index, np.uint8)
+        frame = av.VideoFrame.from_ndarray(array, format="rgb24").reformat(format="yuv420p")
+        frame.pts = index
+        packets += [bytes(packet) for packet in encoder.encode(frame)]
+    packets += [bytes(packet) for packet in encoder.encode(None)]
+    return packets
+
+
+def test_video_is_pictures_from_a_key_frame_on_wherever_reading_begins(tmp_path: Path) -> None:
+    packets = _h264(20)
+    assert len(packets) == 20
     with foreign(tmp_path / "a.mcap") as log:
-        log.protobuf("/video", T0_NS, CompressedVideo(data=b"\0\0\0\1", format="h264"))
-        log.imu("/good", T0_NS, (0, 0, 9.81, 0, 0, 0))
+        for index, packet in enumerate(packets):
+            told = CompressedVideo(data=packet, format="h264")
+            log.protobuf("/video", T0_NS + index * STEP_NS, told)
+        log.protobuf("/other", T0_NS, CompressedVideo(data=b"1", format="vp7"))
     with opened(tmp_path / "a.mcap") as log:
-        samples(log)
-        assert log.problems == {"/video: video is not read yet": 1}
+        whole = samples(log)
+        assert log.problems == {"/other: video as 'vp7' is not read": 1}
+        part = samples(log, from_ns=T0_NS + 15 * STEP_NS)
+    assert len(whole) == 20
+    assert [sample.t_ns for sample in part] == [T0_NS + n * STEP_NS for n in range(15, 20)]
+    assert np.abs(pixels(whole[17]).astype(int) - (40 + 4 * 17)).max() <= 6
+    np.testing.assert_array_equal(pixels(part[2]), pixels(whole[17]))
+
+
+def test_video_that_begins_between_key_frames_is_counted_up_to_the_next(tmp_path: Path) -> None:
+    with foreign(tmp_path / "a.mcap") as log:
+        for index, packet in enumerate(_h264(20)[3:]):
+            told = CompressedVideo(data=packet, format="h264")
+            log.protobuf("/video", T0_NS + index * STEP_NS, told)
+    with opened(tmp_path / "a.mcap") as log:
+        assert len(samples(log)) == 10
+        assert log.problems == {"/video: video before a key frame, or no frame at all": 7}
 
 
 def test_two_topics_of_one_name_are_refused(tmp_path: Path) -> None:

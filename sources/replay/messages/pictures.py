@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sources.recording.pictures import LARGEST_PICTURE, RAW, Codec
+from sources.recording.pictures import LARGEST_PICTURE, RAW, Codec, packed_size
 from sources.replay.messages.bytes_of import bytes_of
 from sources.replay.messages.ros import Fields
 
@@ -27,7 +27,6 @@ _NAMES: Mapping[str, Codec] = {
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8"
 _DEPTH_HEADER = struct.Struct("<iff")
-VIDEO = frozenset({"h264", "h265", "hevc", "vp8", "vp9", "av1"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +76,12 @@ def compressed(fields: Fields) -> Picture:
         return _depth(told, data)
     start = bytes(data[:8])
     if start.startswith(_JPEG):
-        _check(*_jpeg_size(data))
-        return Picture(bytes(data), "jpeg", "colours")
+        packed = bytes(data)
+        size = packed_size(packed)
+        if size is None:
+            raise ValueError("a JPEG that is cut off or damaged")
+        _check(size[1], size[0])
+        return Picture(packed, "jpeg", "colours")
     if start != _PNG:
         raise ValueError(f"pictures of format {told[:30]!r} are not read")
     grey16 = _png(data)
@@ -134,23 +137,3 @@ def _png(data: bytes | memoryview) -> bool:
     width, height, bits, colour = struct.unpack_from(">IIBB", data, 16)
     _check(width, height)
     return bits == 16 and colour == 0
-
-
-def _jpeg_size(data: bytes | memoryview) -> tuple[int, int]:
-    """Width and height, of the segment that starts the picture."""
-    at = 2
-    while at + 9 <= len(data):
-        if data[at] != 0xFF:
-            break
-        marker = data[at + 1]
-        if marker == 0xFF:
-            at += 1
-            continue
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            height, width = struct.unpack_from(">HH", data, at + 5)
-            return width, height
-        if marker == 0x01 or 0xD0 <= marker <= 0xD7:
-            at += 2
-            continue
-        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-    raise ValueError("a JPEG that is cut off or damaged")
