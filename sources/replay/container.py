@@ -262,8 +262,8 @@ class McapLog:
 
     def _end(self, body: bytes, position: int, crc: int | None) -> None:
         expected = int.from_bytes(body[:4], "little")
-        self._ends_at = position + HEAD.size + 4, expected
-        if len(body) != 4:
+        self._ends_at = position + HEAD.size + len(body), expected
+        if len(body) < 4:  # the format lets later versions write more
             self._causes.add("damaged record", f"at byte {position}")
         if crc is not None and expected and expected != crc:
             self._causes.add("checksum of the data is wrong")
