@@ -29,6 +29,7 @@ FURTHEST_NS = 1 << 62
 _KEY_NS = 10 * NS_PER_S
 """How long before a part of a log the last key frame of its video may be."""
 _MOST_CAUSES = 200
+_TOLD = 5
 
 _Take: TypeAlias = Callable[[Fields, int, bool], list[Sample]]
 """Fields, the stamp, and whether it is the log's: when the message had come, not when it began."""
@@ -61,6 +62,14 @@ class ForeignLog:
     def problems(self) -> Counter[str]:
         """What the last reading could not read, and what is odd about what it did, by cause."""
         return self._found + self._container.problems
+
+    @property
+    def explained(self) -> str:
+        """Why topics are not read, those first that may hold what a sensor said."""
+        left = sorted(self.left.items(), key=lambda item: (not item[1].fault, item[0]))
+        said = [f"{topic[:60]}: {one.why}" for topic, one in left[:_TOLD]]
+        more = [f"{len(left) - _TOLD} more topics"] if len(left) > _TOLD else []
+        return "; ".join(said + more) or "no topics"
 
     @property
     def container(self) -> Container:

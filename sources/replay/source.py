@@ -11,7 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from sources.background import in_thread
 from sources.replay.again import again
-from sources.replay.log import Log, TopicAs, open_log
+from sources.replay.foreign import ForeignLog
+from sources.replay.log import Log, open_log
+from sources.replay.topics import TopicAs
 from streamer.errors import ConfigError, SourceLost
 from streamer.events import Event
 from streamer.protocols import Clock
@@ -91,6 +93,9 @@ def _streams(
     del version
     opened = open_log(path, topics)
     opened.close()
+    if not opened.streams:
+        told = f": {opened.explained}" if isinstance(opened, ForeignLog) else ""
+        raise SourceLost(f"{path}: expected pictures, sound or motion, found none{told}")
     return opened.streams
 
 
