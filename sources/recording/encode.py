@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from sources.recording import imu_message
 from sources.recording.film import Film, is_filmed
 from sources.recording.format import AUDIO_FORMAT, Message
+from sources.recording.journal import Took
 from sources.recording.pictures import AS_STORED, Codec, Encoded, Look
 from sources.recording.sound import from_int16, to_int16
 from sources.recording.video import VideoFrame
@@ -37,6 +38,19 @@ class Recorded:
     sample: Sample
     channel: ChannelSpec
     messages: tuple[Message, ...]
+
+    def took(self, now_ns: int) -> Took:
+        """What the journal says of it. `now_ns`: the run's clock when it came."""
+        sample, data = self.sample, self.sample.data
+        return Took(
+            now_ns,
+            sample.stream,
+            sample.t_ns,
+            sample.duration_ns,
+            len(self.messages),
+            sample.clock,
+            data.look if isinstance(data, Encoded) else AS_STORED,
+        )
 
 
 def record(

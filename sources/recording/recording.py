@@ -14,8 +14,7 @@ from sources.recording.digest import RunningDigest, TickDigest, digest
 from sources.recording.encode import Pictures, record
 from sources.recording.film import Film
 from sources.recording.format import CONFIG, DIGEST, JOURNAL, SESSION, WINDOWS
-from sources.recording.journal import Journal, Took
-from sources.recording.pictures import AS_STORED, Encoded
+from sources.recording.journal import Journal
 from streamer.events import Arrived, Ended, Event
 from streamer.logfile import ChannelSpec, LogFile
 from streamer.ticks import make_join
@@ -61,21 +60,8 @@ class Recording:
             kept = record(event.sample, self._pictures, self._quality, self._films)
             for message in kept.messages:
                 self._file.message(kept.channel, message.log_ns, message.sensor_ns, message.payload)
-            data = kept.sample.data
-            look = data.look if isinstance(data, Encoded) else AS_STORED
-            sample = kept.sample
-            self._journal.entries.append(
-                Took(
-                    event.now_ns,
-                    sample.stream,
-                    sample.t_ns,
-                    sample.duration_ns,
-                    len(kept.messages),
-                    sample.clock,
-                    look,
-                )
-            )
-            event = Arrived(event.now_ns, sample, event.live)
+            self._journal.entries.append(kept.took(event.now_ns))
+            event = Arrived(event.now_ns, kept.sample, event.live)
         else:
             self._journal.entries.append(event)
             self._over = isinstance(event, Ended) and len(event.streams) == len(self._about.streams)
