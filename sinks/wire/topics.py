@@ -73,6 +73,11 @@ class Topics:
     def recording_status(self) -> str:
         return f"{self.root}/recording/status"
 
+    @property
+    def recording_trigger(self) -> str:
+        """The one that is listened to."""
+        return f"{self.root}/recording/trigger"
+
     def source_status(self, stream: str) -> str:
         return f"{self.root}/source/{check_level(stream)}/status"
 

@@ -27,6 +27,8 @@ DIGEST: Final = "streamer.digest"
 
 RECOVERED: Final = "streamer.recovered"
 """Metadata, in the place of that one, in what was recovered of a file: what of it is lost."""
+TRIGGER: Final = "streamer.trigger"
+"""Metadata of a flight recording, one a trigger: cause, time, and how far the first looks back."""
 
 AUDIO_FORMAT: Final = "pcm-s16"
 
