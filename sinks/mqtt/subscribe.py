@@ -1,17 +1,16 @@
 """Listening to a robot: decoded messages from a broker, checked for gaps and duplicates."""
 
-import asyncio
 import logging
 import uuid
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import aiomqtt
 
-from sinks.mqtt.backoff import Backoff
-from sinks.mqtt.link import Endpoint, Link, LinkLost, connected
+from sinks.mqtt.line import Line
+from sinks.mqtt.link import Endpoint
 from sinks.wire.bounds import WireError
 from sinks.wire.continuity import Continuity
 from sinks.wire.embedding import Received, decode_embedding
@@ -66,48 +65,32 @@ class Subscriber:
     """
 
     def __init__(self, endpoint: Endpoint, topics: Topics) -> None:
-        self.connected = False
-        self.connections = 0
-        self.why = "not connected yet"
         self.continuity: dict[str, Continuity] = {}
         self.malformed = 0
-        self._endpoint = endpoint
         self._topics = topics
-        self._identifier = f"listen-{uuid.uuid4().hex[:12]}"
+        self._line = Line(endpoint, topics.everything, f"listen-{uuid.uuid4().hex[:12]}")
+
+    @property
+    def connected(self) -> bool:
+        return self._line.connected
+
+    @property
+    def connections(self) -> int:
+        return self._line.connections
+
+    @property
+    def why(self) -> str:
+        """Why it is not connected."""
+        return self._line.why
 
     async def messages(self) -> AsyncGenerator[Heard]:
         """Every message once, for ever; waits for the broker whenever it is away. Close it with
         `contextlib.aclosing`."""
-        backoff = Backoff()
-        while True:
-            try:
-                async with connected(self._endpoint, self._identifier) as link:
-                    await self._subscribe(link)
-                    async with aclosing(link.arriving()) as arriving:
-                        async for message in arriving:
-                            heard = self._understand(message)
-                            if heard is not None:
-                                yield heard
-            except LinkLost as lost:
-                if str(lost) != self.why:
-                    log.warning("%s: %s; trying again", self._endpoint, lost)
-                self.connected, self.why = False, str(lost)
-                if lost.unsupported and self._endpoint.protocol == 5:
-                    self._endpoint = replace(self._endpoint, protocol="3.1.1")
-                pause_s = backoff.pause_s("refused" if lost.refused else "absent")
-                await asyncio.sleep(pause_s)
-
-    async def _subscribe(self, link: Link) -> None:
-        try:
-            codes = await link.subscribe(self._topics.everything, qos=1)
-        except aiomqtt.MqttError as error:
-            raise LinkLost(str(error)) from None
-        for code in codes:
-            # MQTT 5 gives reason codes, 3.1.1 numbers; both fail from 128 on.
-            if (code if isinstance(code, int) else code.value) >= 0x80:
-                raise LinkLost(f"refused: {self._topics.everything}: {code}", refused=True)
-        self.connected, self.why = True, ""
-        self.connections += 1
+        async with aclosing(self._line.messages()) as messages:
+            async for message in messages:
+                heard = self._understand(message)
+                if heard is not None:
+                    yield heard
 
     def _understand(self, message: aiomqtt.Message) -> Heard | None:
         topic = str(message.topic)
