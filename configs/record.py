@@ -4,8 +4,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from configs.flight import FlightRecorder
 from sources.recording.encode import Pictures
 from sources.recording.parts import Rotation
 from streamer.errors import ConfigError
@@ -20,7 +21,8 @@ class Record(BaseModel):
 
     `pictures`: of cameras; "png" loses nothing and is eight times as large, "h264" is half as large
     and costs three times the work. `quality` is that of either but "png". `queue_mb` bounds what
-    waits for a slow disk; what finds no room is left out, and the file says so.
+    waits for a slow disk; what finds no room is left out, and the file says so. With `flight`
+    nothing is written until there is a reason.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -33,6 +35,15 @@ class Record(BaseModel):
     queue_mb: Annotated[float, Field(ge=1, le=4096)] = 64
     rotate_mb: Annotated[float, Field(ge=1)] | None = None
     rotate_s: Annotated[float, Field(ge=1)] | None = None
+    flight: FlightRecorder | None = None
+
+    @model_validator(mode="after")
+    def _flights_are_short(self) -> "Record":
+        if self.flight is not None and (self.rotate_mb is not None or self.rotate_s is not None):
+            raise ValueError(
+                "flight: its files end by longest_s; expected no rotate_mb or rotate_s"
+            )
+        return self
 
     @property
     def rotation(self) -> Rotation:
@@ -44,13 +55,14 @@ class Record(BaseModel):
     def file(self, now_ns: int) -> Path:
         """The first file of a recording that begins now. Raises `ConfigError` where it cannot be.
 
-        Nothing is ever written over, neither it nor what would become its parts.
+        Nothing is ever written over, neither it nor what would become its parts. A flight recorder
+        numbers its files where the name is taken.
         """
         began = datetime.fromtimestamp(now_ns / NS_PER_S, UTC)
         path = self.path.with_name(began.strftime(self.path.name))
         if not path.parent.is_dir():
             raise ConfigError(f"record.path: no such folder: {path.parent}")
-        taken = [path] if path.exists() else []
+        taken = [path] if path.exists() and self.flight is None else []
         if self.rotate_mb is not None or self.rotate_s is not None:
             taken += [other for other in path.parent.iterdir() if _is_part(other, path)]
         if taken:

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from configs.flight import MqttTrigger
 from configs.record import Record
 from encoders.imagebind.runtime import ImageBindEncoder
 from encoders.noop import NoopEncoder
@@ -139,6 +140,21 @@ class RunConfig(Strict):
     sinks: tuple[SinkConfig, ...] = ()
     health_s: Seconds = 5.0
     record: Record | None = None
+
+    @model_validator(mode="after")
+    def _flight_can_be_recorded(self) -> "RunConfig":
+        flight = self.record.flight if self.record else None
+        if flight is None:
+            return self
+        if not self.live:
+            # Its seconds are those of the run's clock, and a file gives an hour in a minute.
+            raise ValueError("record.flight: expected live sources, got files")
+        wants = any(isinstance(trigger, MqttTrigger) for trigger in flight.triggers)
+        if wants and not any(isinstance(sink, MqttSink) for sink in self.sinks):
+            raise ValueError(
+                "record.flight: kind mqtt needs a sink of kind mqtt, whose broker it is"
+            )
+        return self
 
     @model_validator(mode="after")
     def _streams_are_there_and_unique(self) -> "RunConfig":

@@ -303,16 +303,16 @@ class Health:
     report: Mapping[str, Any]
 
 
-RecordingState: TypeAlias = Literal["recording", "failed", "closed"]
+RecordingState: TypeAlias = Literal["armed", "recording", "failed", "closed"]
 
 
 @dataclass(frozen=True, slots=True)
 class RecordingStatus:
     """What becomes of the file in which a run is recorded.
 
-    `path` is the newest file of it. `since_ns`: when this state began, on the run's clock.
-    `bytes` and `chunks` reached the disk so far, in all files; `dropped` is what they should hold
-    and do not, by cause.
+    `path` is the newest file of it, "" where a flight recorder has written none yet.
+    `since_ns`: when this state began, on the run's clock. `bytes` and `chunks` reached the disk so
+    far, in all files; `dropped` is what they should hold and do not, by cause.
     """
 
     state: RecordingState

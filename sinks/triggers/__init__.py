@@ -1,1 +1,1 @@
-"""What makes a flight recorder write: each calls `trigger` with a cause, and knows no recordings."""
+"""What makes a flight recorder write. Each calls a function with a cause, and knows no more."""

@@ -107,7 +107,7 @@ class SourceReport(Wire):
 class RecordingReport(Wire):
     v: Version
     sid: Name
-    state: Literal["recording", "failed", "closed"]
+    state: Literal["armed", "recording", "failed", "closed"]
     path: Text
     why: Text
     since: Us

@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 PACE = 8
 """Chunks of the look-back that are written for each that is new."""
 MOST_TOLD = 100
-"""Files that a report names."""
+"""Files, and failures, that a report names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,8 @@ class Flight:
         self.why = ""
         """What became of the last file, if it was not what was asked for."""
         self.triggers = 0
+        self.failed: tuple[str, ...] = ()
+        """Why there is no file, or one that was cut short, for each that should be; the newest."""
         self._about, self._fresh, self._bounds = about, fresh, bounds
         self._settled = settled
         self._files: tuple[PartReport, ...] = ()
@@ -88,13 +90,17 @@ class Flight:
         """Of the newest files, in their order."""
         return (*self._files, *([self._excerpt.report] if self._excerpt else []))
 
+    def report(self) -> dict[str, object]:
+        """JSON-ready."""
+        return {"triggers": self.triggers, "failed": self.failed, "ring_bytes": self.ring_bytes}
+
     @property
     def ring_bytes(self) -> int:
         return self._ring.nbytes
 
     @property
     def due_s(self) -> float:
-        """Nothing is due while nothing comes: its time is in the events, and a live run has many."""
+        """Nothing is due by itself: its time is in the events, of which there are many."""
         return CHUNK_NS / NS_PER_S
 
     def pace(self) -> None:
@@ -205,6 +211,7 @@ class Flight:
         except OSError as error:
             self._give_up(excerpt.fresh, error)
             return
+        log.info("flight recorded %s: %.1f MB", report.path, report.bytes / 1e6)
         self._files = (*self._files, report)[-MOST_TOLD:]
         self._excerpt, self.state = None, "armed"
         self.why = f"{report.path}: ended early, there is no room for more" if full else ""
@@ -215,6 +222,7 @@ class Flight:
         self._failed(f"{fresh.file.path} is cut short: {_words(error)}")
 
     def _failed(self, why: str) -> None:
+        self.failed = (*self.failed, why)[-MOST_TOLD:]
         if why != self.why:
             log.warning("flight recording: %s", why)
         self._excerpt, self.state, self.why = None, "armed", why

@@ -15,9 +15,12 @@ from collections import Counter, deque
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
+from typing import TypeAlias
 
 from sources.recording.about import About
 from sources.recording.encode import Pictures
+from sources.recording.excerpt import Mark
+from sources.recording.flight import Flight
 from sources.recording.note import Note
 from sources.recording.parts import NEVER, PartReport, Parts, Rotation
 from sources.recording.recording import RecorderState, total
@@ -33,6 +36,8 @@ BATCH = 16
 RUN = "run"
 """In place of a stream, for what belongs to none: time that passed, and what was published."""
 
+Item: TypeAlias = Event | Note | Mark
+
 
 class Recorder:
     """A tap of a run. `state` and `why` tell whether it still records.
@@ -40,6 +45,9 @@ class Recorder:
     `accounts`, by stream: what was heard, and what of it is in closed chunks, which survive the
     end of this process. What is not in the file is dropped as `queue` (the disk was too slow) or
     `failed` (it took no more).
+
+    With `flight`, which is told what to call when all is in its ring, nothing is written until
+    `trigger` is called, and what is in the ring counts as kept.
     """
 
     def __init__(
@@ -51,8 +59,10 @@ class Recorder:
         quality: int = 90,
         queue_bytes: int = 64 << 20,
         rotation: Rotation = NEVER,
+        flight: Callable[[Callable[[], None]], Flight] | None = None,
     ) -> None:
-        self.state: RecorderState = "recording"
+        self._flight = None if flight is None else flight(self._settled)
+        self.state: RecorderState = "recording" if self._flight is None else self._flight.state
         self.why = ""
         self.accounts = {info.name: Account() for info in about.streams} | {RUN: Account()}
         self.newest_ns: dict[str, int] = {}
@@ -62,7 +72,7 @@ class Recorder:
         self._about, self._open_file = about, open_file
         self._pictures: Pictures = pictures
         self._quality, self._queue_bytes, self._rotation = quality, queue_bytes, rotation
-        self._items: deque[Event | Note] = deque()
+        self._items: deque[Item] = deque()
         self._bytes = 0
         self._lost: Counter[tuple[str, str]] = Counter()
         self._in_chunk: Counter[str] = Counter()
@@ -125,7 +135,9 @@ class Recorder:
         """JSON-ready: the state, the files, and by stream what is in them and what is not."""
         with self._changed:
             streams = {stream: account.report() for stream, account in self.accounts.items()}
+        flight = {} if self._flight is None else {"flight": self._flight.report()}
         return {
+            **flight,
             "state": self.state,
             "why": self.why,
             "files": [asdict(file) for file in self._files],
@@ -149,18 +161,24 @@ class Recorder:
     ) -> None:
         self._put(Note(channel, log_ns, payload, state))
 
+    def trigger(self, cause: str, at_ns: int) -> None:
+        """Keep what the flight recorder holds, and what comes next. `at_ns`: the run's clock."""
+        self._put(Mark(cause, at_ns))
+
     async def room(self) -> None:
         await self._roomy.wait()
 
-    def _put(self, item: Event | Note) -> None:
+    def _put(self, item: Item) -> None:
         size, stream = weight(item), of(item)
         with self._changed:
             account = self.accounts[stream]
             account.produced += 1
-            if self.state != "recording" or self._stopping:
+            if self.state in ("failed", "closed") or self._stopping:
                 account.drop("failed" if self.state == "failed" else "closed")
                 return
-            if self._about.live and self._full(size) and not isinstance(item, Ended):
+            # What follows on a mark is the point; too many of them are as bad as anything.
+            small = isinstance(item, Ended | Mark) and len(self._items) < 2 * QUEUE_ITEMS
+            if self._about.live and self._full(size) and not small:
                 account.drop("queue")
                 self._lost[stream, "queue"] += 1
                 return
@@ -207,7 +225,7 @@ class Recorder:
         self._loop.call_soon_threadsafe(self._news.set)
 
     def _record(self) -> None:
-        parts = Parts(
+        parts = self._flight or Parts(
             self._open_file,
             self._about,
             self._settled,
@@ -225,7 +243,7 @@ class Recorder:
         finally:
             self._show(parts)
 
-    def _fill(self, parts: Parts) -> None:
+    def _fill(self, parts: Parts | Flight) -> None:
         """Until the run is over and the queue empty."""
         while True:
             taken, lost, stopping = self._take(parts.due_s)
@@ -234,8 +252,10 @@ class Recorder:
             for item in taken:
                 if isinstance(item, Note):
                     parts.note(item)
-                else:
+                elif not isinstance(item, Mark):
                     parts.take(item)
+                elif isinstance(parts, Flight):
+                    parts.trigger(item)
                 self._in_chunk[of(item)] += 1
                 parts.pace()
             parts.pace()
@@ -249,13 +269,15 @@ class Recorder:
                 self.accounts[stream].delivered += count
         self._in_chunk.clear()
 
-    def _show(self, parts: Parts) -> None:
-        before = len(self._files)
+    def _show(self, parts: Parts | Flight) -> None:
+        before = len(self._files), self.state, self.why
         self._files = parts.reports
-        if len(self._files) != before:
+        if isinstance(parts, Flight):
+            self.state, self.why = parts.state, parts.why
+        if (len(self._files), self.state, self.why) != before:
             self._loop.call_soon_threadsafe(self._news.set)
 
-    def _take(self, patience_s: float) -> tuple[list[Event | Note], Counter[tuple[str, str]], bool]:
+    def _take(self, patience_s: float) -> tuple[list[Item], Counter[tuple[str, str]], bool]:
         """A few items at a time, so that what waits is counted where it waits."""
         with self._changed:
             if not self._items and not self._stopping:
@@ -269,12 +291,12 @@ class Recorder:
         return taken, lost, stopping
 
 
-def of(item: Event | Note) -> str:
+def of(item: Item) -> str:
     """Whose account it is on."""
     return item.sample.stream if isinstance(item, Arrived) else RUN
 
 
-def weight(item: Event | Note) -> int:
+def weight(item: Item) -> int:
     """About how many bytes an item holds in memory."""
     if isinstance(item, Note):
         return len(item.payload) + 200

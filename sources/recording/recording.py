@@ -143,7 +143,7 @@ class Recording:
         }
 
 
-RecorderState = Literal["recording", "failed", "closed"]
+RecorderState = Literal["armed", "recording", "failed", "closed"]
 
 
 def total(lost: dict[str, dict[str, int]]) -> Counts:

@@ -76,6 +76,10 @@ def summary(record: dict[str, Any]) -> str:
     samples = {name: account for name, account in record["streams"].items() if name != RUN}
     kept = sum(account["delivered"] for account in samples.values())
     files = record["files"]
+    if "flight" in record:
+        lines = [f"flight recorder: triggers {record['flight']['triggers']}, files {len(files)}"]
+        lines += [f"  {file['path']}, {file['bytes'] / 1e6:.1f} MB" for file in files]
+        return "\n".join(lines)
     if not files:
         return f"recording: nothing was recorded: {record['why']}"
     name = files[0]["path"] if len(files) == 1 else f"{files[0]['path']} and {len(files) - 1} more"
@@ -93,6 +97,8 @@ def summary(record: dict[str, Any]) -> str:
 def losses(record: dict[str, Any]) -> list[str]:
     """What the files should hold and do not: one line each."""
     failed = [f"recording stopped: {record['why']}"] if record["state"] == "failed" else []
+    if flight := record.get("flight"):
+        failed += [f"recording: {why}" for why in flight["failed"]]
     return failed + [
         f"recording: {count} {'messages and times' if stream == RUN else f'samples of {stream}'}"
         f" ({_CAUSES.get(cause, cause)})"

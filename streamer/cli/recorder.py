@@ -14,7 +14,10 @@ from configs.redacted import redacted
 from configs.schema import RunConfig
 from encoders.imagebind.runtime import ImageBindEncoder
 from sinks.mcap.file import McapFile
+from sinks.mcap.shelf import Shelf
 from sources.recording.about import About
+from sources.recording.excerpt import Fresh
+from sources.recording.flight import Flight
 from sources.recording.recorder import Recorder
 from streamer.clock import SystemClock
 from streamer.errors import ConfigError
@@ -45,6 +48,27 @@ def recorder(settings: Record, config: RunConfig, clock: SystemClock) -> Recorde
         quality=settings.quality,
         queue_bytes=round(settings.queue_mb * (1 << 20)),
         rotation=settings.rotation,
+        flight=_flight(settings, about),
+    )
+
+
+def _flight(settings: Record, about: About) -> Callable[[Callable[[], None]], Flight] | None:
+    flight = settings.flight
+    if flight is None:
+        return None
+    shelf = Shelf(
+        settings.path,
+        round(flight.most_mb * 1e6),
+        round(flight.free_mb * 1e6),
+        fsync=settings.fsync,
+    )
+
+    def fresh(at_ns: int) -> Fresh:
+        room = shelf.room()
+        return Fresh(shelf.begin(at_ns), room)
+
+    return lambda settled: Flight(
+        about, fresh, flight.bounds, settled, settings.pictures, settings.quality
     )
 
 
@@ -70,7 +94,7 @@ async def recording(
     teller = _Teller(keep, sinks, clock)
 
     async def watch() -> None:
-        while keep.state == "recording":
+        while keep.state in ("armed", "recording"):
             # Not wait_for, which can swallow being cancelled (Python 3.11).
             with suppress(TimeoutError):
                 async with asyncio.timeout(TELL_S):
@@ -100,7 +124,9 @@ class _Teller:
     async def tell(self) -> None:
         """If there is something new to tell. How much was written so far alone is not."""
         status, told = self._keep.status(), self._told
-        if not status.path or (told is not None and _news(status) == _news(told)):
+        if told is None and not status.path and status.state != "armed":
+            return
+        if told is not None and _news(status) == _news(told):
             return
         same = told is not None and told.state == status.state
         since_ns = told.since_ns if told is not None and same else self._clock.now_ns()

@@ -19,6 +19,7 @@ from sinks.jsonl import JsonlSink
 from sinks.mcap.published import Published
 from sources.recording.recorder import Recorder
 from streamer.cli.recorder import recorder, recording
+from streamer.cli.triggers import armed, check_triggers
 from streamer.clock import ReplayClock, SystemClock
 from streamer.encoding import Labeler
 from streamer.errors import ConfigError, SourceLost
@@ -121,6 +122,7 @@ def preflight(config: RunConfig) -> None:
             raise ConfigError(f"sinks.{index}.path: {sink.path} exists; set append or another path")
     if config.record is not None:
         config.record.file(SystemClock().now_ns())
+        check_triggers(config)
     if isinstance(config.encoder, ImageBindEncoder):
         config.encoder.preflight()
 
@@ -172,6 +174,12 @@ async def run(
             )
             hearing.append(keep)
             everyone.append(Published(keep, run_clock, embeddings=config.record.embeddings))
+            if config.record.flight is not None:
+                everyone += await stack.enter_async_context(
+                    armed(
+                        config.record.flight, recorded_as or config, sinks, keep.trigger, run_clock
+                    )
+                )
             if watch_recorder is not None:
                 watch_recorder(keep)
         pipeline = Pipeline(

@@ -1,6 +1,7 @@
 """The triggers of a flight recorder: where they meet the run's sinks, broker and signals."""
 
 import asyncio
+import logging
 import signal
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
@@ -11,9 +12,11 @@ from configs.schema import RunConfig
 from sinks.mqtt.sink import MqttSink
 from sinks.triggers.label import LabelTrigger, LabelWatch
 from streamer.errors import ConfigError
-from streamer.protocols import OpenSink
+from streamer.protocols import Clock, OpenSink
 
-Trigger = Callable[[str], None]
+log = logging.getLogger(__name__)
+
+Fire = Callable[[str], None]
 
 
 def check_triggers(config: RunConfig) -> None:
@@ -38,7 +41,7 @@ def check_triggers(config: RunConfig) -> None:
             name
             for modality, which in config.label_set_names.items()
             if trigger.modality in (None, "fused", modality)
-            for name in label_set(which).names
+            for name in label_set(which).labels
         }
         if trigger.label not in names:
             raise ConfigError(
@@ -49,34 +52,43 @@ def check_triggers(config: RunConfig) -> None:
 
 @asynccontextmanager
 async def armed(
-    flight: FlightRecorder, config: RunConfig, sinks: Sequence[OpenSink], trigger: Trigger
+    flight: FlightRecorder,
+    config: RunConfig,
+    sinks: Sequence[OpenSink],
+    trigger: Callable[[str, int], None],
+    clock: Clock,
 ) -> AsyncGenerator[list[OpenSink]]:
-    """While inside, `trigger` is called with a cause. Yields the sinks that listen for one.
+    """While inside, `trigger` is called with a cause and the time. Yields the sinks that listen.
 
     `sinks` are those of the run, open; one that has none of its own is told by `config` where the
     broker is.
     """
     listening: list[OpenSink] = []
+
+    def fire(cause: str) -> None:
+        trigger(cause, clock.now_ns())
+
     async with AsyncExitStack() as stack:
         for settings in flight.triggers:
             match settings:
                 case LabelTrigger():
-                    listening.append(LabelWatch(settings, trigger))
+                    listening.append(LabelWatch(settings, fire))
                 case SignalTrigger():
-                    stack.enter_context(_signalled(settings.signal, trigger))
+                    stack.enter_context(_signalled(settings.signal, fire))
                 case MqttTrigger():
-                    await stack.enter_async_context(_told(config, sinks, trigger))
+                    await stack.enter_async_context(_told(config, sinks, fire))
+        log.info("flight recorder: armed")
         yield listening
 
 
 @contextmanager
-def _signalled(name: str, trigger: Trigger) -> Generator[None, None, None]:
+def _signalled(name: str, fire: Fire) -> Generator[None, None, None]:
     """A plain handler, as those that end a run."""
     loop = asyncio.get_running_loop()
 
     def heard(number: int, frame: object) -> None:
         del number, frame
-        loop.call_soon_threadsafe(trigger, f"signal {name}")
+        loop.call_soon_threadsafe(fire, f"signal {name}")
 
     number = signal.Signals[name]
     before = signal.signal(number, heard)
@@ -87,9 +99,7 @@ def _signalled(name: str, trigger: Trigger) -> Generator[None, None, None]:
 
 
 @asynccontextmanager
-async def _told(
-    config: RunConfig, sinks: Sequence[OpenSink], trigger: Trigger
-) -> AsyncGenerator[None]:
+async def _told(config: RunConfig, sinks: Sequence[OpenSink], fire: Fire) -> AsyncGenerator[None]:
     from sinks.mqtt.sender import Sender
     from sinks.triggers.mqtt import MqttWatch
 
@@ -98,11 +108,9 @@ async def _told(
         senders = [sink for sink in sinks if isinstance(sink, Sender)]
         # Its sender knows where an embedded broker is. A run without sinks has to reach it itself.
         endpoint = (
-            senders[0].endpoint
-            if senders
-            else await stack.enter_async_context(settings.reached())
+            senders[0].endpoint if senders else await stack.enter_async_context(settings.reached())
         )
-        watch = MqttWatch(endpoint, settings.topics, trigger)
+        watch = MqttWatch(endpoint, settings.topics, fire)
         listening = asyncio.create_task(watch.run(), name="mqtt trigger")
         try:
             yield

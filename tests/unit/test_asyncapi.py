@@ -88,9 +88,18 @@ def test_keys_and_which_of_them_are_required_are_those_of_the_code(name: str) ->
 
 
 def test_every_channel_is_an_operation_and_the_other_way_round() -> None:
-    operations = document()["operations"].values()
-    sent = [operation["channel"]["$ref"].rpartition("/")[2] for operation in operations]
-    assert sorted(sent) == sorted(document()["channels"]) == sorted([*EXAMPLES, "status"])
+    named: dict[str, list[str]] = {"send": [], "receive": []}
+    for operation in document()["operations"].values():
+        named[operation["action"]].append(operation["channel"]["$ref"].rpartition("/")[2])
+    sent, heard = named["send"], named["receive"]
+    assert sorted(sent) == sorted([*EXAMPLES, "status"])
+    assert heard == ["recordingTrigger"]
+    assert sorted([*sent, *heard]) == sorted(document()["channels"])
+
+
+def test_the_topic_that_is_listened_to_is_that_of_the_code() -> None:
+    address: str = document()["channels"]["recordingTrigger"]["address"]
+    assert address.format(prefix="a/b", robot="c") == Topics("a/b", "c").recording_trigger
 
 
 @pytest.mark.parametrize("channel", [*EXAMPLES, "status"])

@@ -1,6 +1,7 @@
 """A flight recorder: what its files hold, when they end, and what stays when the disk does not."""
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,6 @@ from sources.recording.format import DIGEST, SESSION, TRIGGER
 from sources.recording.note import Note
 from sources.replay.container import Chunk, McapLog, Metadata
 from sources.replay.own import OwnLog
-from streamer.errors import SourceLost
 from streamer.events import Arrived, Event
 from streamer.logfile import ChannelSpec
 from streamer.ticks import make_join
@@ -159,7 +159,7 @@ def test_no_file_lasts_longer_than_the_longest_and_the_next_one_overlaps(tmp_pat
         assert last_s - first_s <= 2 + 3 + 2 * CHUNK_S + 0.2
         assert metadata(path, DIGEST)[0]["windows"] == windows
     spans = [span(events) for events, _ in files]
-    for (_, last_s), (first_s, _) in zip(spans, spans[1:], strict=False):
+    for (_, last_s), (first_s, _) in pairwise(spans):
         assert first_s <= last_s  # the look-back is whole though the file before has it too
 
 

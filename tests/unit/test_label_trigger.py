@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -105,7 +106,7 @@ def test_between_two_times_it_went_below(
             fired.append(number)
             since = number - round(for_s * 2)
             assert all(float(p) >= settings.low - 1e-6 for p in probabilities[since : number + 1])
-    for first, second in zip(fired, fired[1:], strict=False):
+    for first, second in pairwise(fired):
         assert min(probabilities[first:second]) < settings.low
 
 
