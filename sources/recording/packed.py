@@ -12,6 +12,7 @@ import cbor2
 import lz4.frame
 
 from sources.recording.encode import Pictures, record
+from sources.recording.film import Film
 from sources.recording.journal import Journal, Took, decode
 from sources.recording.note import Note
 from sources.replay import decode as samples
@@ -54,7 +55,10 @@ class Unpacked:
 
 @dataclass(slots=True)
 class _Open:
-    """The chunk that is being filled. `messages`: channel, log time, sensor time, payload."""
+    """The chunk that is being filled. `messages`: channel, log time, sensor time, payload.
+
+    `films`: video begins anew in each chunk, so that a file can begin with any.
+    """
 
     journal: Journal
     channels: dict[ChannelSpec, int] = field(default_factory=dict[ChannelSpec, int])
@@ -62,6 +66,7 @@ class _Open:
         default_factory=list[tuple[int, int, int, bytes]]
     )
     states: list[Note] = field(default_factory=list[Note])
+    films: dict[str, Film] = field(default_factory=dict[str, Film])
     samples: dict[str, int] = field(default_factory=dict[str, int])
 
 
@@ -88,7 +93,7 @@ class Packer:
         if not isinstance(event, Arrived):
             opened.journal.entries.append(event)
             return
-        kept = record(event.sample, self._pictures, self._quality)
+        kept = record(event.sample, self._pictures, self._quality, opened.films)
         for message in kept.messages:
             self._put(kept.channel, message.log_ns, message.sensor_ns, message.payload)
         opened.journal.entries.append(kept.took(event.now_ns))
@@ -142,18 +147,20 @@ def unpack(packed: Packed, modalities: Mapping[str, Modality]) -> Unpacked:
         if stream is None:
             notes.append(Note(channel, log_ns, payload))
         else:
-            message = Message(channel, log_ns, sensor_ns, 0, payload)
-            waiting.setdefault(stream, deque()).append(message)
+            mine = waiting.setdefault(stream, deque())
+            mine.append(Message(channel, log_ns, sensor_ns, len(mine), payload))
     return Unpacked(_events(journal, waiting, modalities), notes, journal.lost)
 
 
 def _events(
     journal: Journal, waiting: Mapping[str, deque[Message]], modalities: Mapping[str, Modality]
 ) -> Iterator[Event]:
+    films = samples.Films()
     for entry in journal.entries:
         if isinstance(entry, Took):
             mine = waiting[entry.stream]
             took = [mine.popleft() for _ in range(entry.messages)]
-            yield Arrived(entry.now_ns, samples.sample(entry, modalities[entry.stream], took))
+            sample = samples.sample(entry, modalities[entry.stream], took, films)
+            yield Arrived(entry.now_ns, sample)
         else:
             yield entry

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from sinks.mcap.file import McapFile
 from sources.recording.digest import RunningDigest, digest
+from sources.recording.encode import Pictures
 from sources.recording.excerpt import Fresh, Mark
 from sources.recording.flight import Bounds, Flight
 from sources.recording.format import DIGEST, SESSION, TRIGGER
@@ -19,7 +20,7 @@ from sources.replay.own import OwnLog
 from streamer.events import Arrived, Event
 from streamer.logfile import ChannelSpec
 from streamer.ticks import make_join
-from streamer.types import NS_PER_S
+from streamer.types import NS_PER_S, pixels
 from tests.happenings import ABOUT, at, happenings
 
 CHUNK_S = 0.5
@@ -39,10 +40,12 @@ def bounds(
 class Rig:
     """A flight recorder on a folder, fed as the recorder's thread feeds it."""
 
-    def __init__(self, folder: Path, limits: Bounds, room: int = 1 << 40) -> None:
+    def __init__(
+        self, folder: Path, limits: Bounds, room: int = 1 << 40, pictures: Pictures = "jpeg"
+    ) -> None:
         self.folder, self.room = folder, room
         self.settled = 0
-        self.flight = Flight(ABOUT, self._fresh, limits, self._settled)
+        self.flight = Flight(ABOUT, self._fresh, limits, self._settled, pictures)
 
     def _fresh(self, at_ns: int) -> Fresh:
         path = self.folder / f"{(at_ns - ABOUT.started_ns) / NS_PER_S:g}.mcap"
@@ -105,8 +108,11 @@ def assert_nothing_is_missing(events: Sequence[Event], to_s: float) -> None:
     assert theirs == ours[first : first + len(theirs)]
 
 
-def test_a_file_looks_back_goes_on_and_replays_to_the_digest_in_it(tmp_path: Path) -> None:
-    rig = Rig(tmp_path, bounds(before_s=3, after_s=1))
+@pytest.mark.parametrize("pictures", ["jpeg", "png", "h264"])
+def test_a_file_looks_back_goes_on_and_replays_to_the_digest_in_it(
+    tmp_path: Path, pictures: Pictures
+) -> None:
+    rig = Rig(tmp_path, bounds(before_s=3, after_s=1), pictures=pictures)
     rig.feed(happenings(0, 10))
     assert (rig.flight.state, rig.files) == ("armed", [])
     rig.trigger(9.95)
@@ -122,6 +128,9 @@ def test_a_file_looks_back_goes_on_and_replays_to_the_digest_in_it(tmp_path: Pat
     assert 6.95 - CHUNK_S - 0.05 <= first_s <= 6.95
     assert 10.95 <= last_s <= 10.95 + CHUNK_S + 0.05
     assert_nothing_is_missing(events, 15)
+    # The first picture of the file is one, though the film of the run began long before.
+    first = next(e.sample for e in events if isinstance(e, Arrived) and e.sample.stream == "cam")
+    assert pixels(first).shape == (24, 32, 3)
     (cause,) = metadata(path, TRIGGER)
     assert cause["cause"] == "a test"
     assert int(cause["at_ns"]) == at(9.95)
@@ -219,17 +228,17 @@ def test_states_are_there_however_old_and_the_rest_as_far_back_as_the_sensors(
 
 def test_a_long_look_back_is_written_in_pieces_and_misses_nothing(tmp_path: Path) -> None:
     # The ring is full in bytes: each new chunk pushes the oldest out while the file is written.
-    rig = Rig(tmp_path, bounds(before_s=60, after_s=20, ring_mb=1))
-    rig.feed(happenings(0, 40))
-    rig.trigger(40)
+    rig = Rig(tmp_path, bounds(before_s=60, after_s=8, ring_mb=0.5))
+    rig.feed(happenings(0, 20))
+    rig.trigger(20)
     before = rig.flight.reports[-1].chunks
-    rig.feed(happenings(40, 41))
+    rig.feed(happenings(20, 21))
     after = rig.flight.reports[-1].chunks
     assert 0 < before < after
-    rig.feed(happenings(41, 65))
+    rig.feed(happenings(21, 30))
     events, windows = replayed(rig.files[0])
     assert metadata(rig.files[0], DIGEST)[0]["windows"] == windows
-    assert_nothing_is_missing(events, 65)
+    assert_nothing_is_missing(events, 30)
 
 
 def test_the_end_of_the_run_ends_the_file(tmp_path: Path) -> None:
@@ -306,7 +315,7 @@ def test_a_file_that_has_used_its_room_ends_and_is_whole(tmp_path: Path) -> None
     rig = Rig(tmp_path, bounds(after_s=60), room=200_000)
     rig.feed(happenings(0, 5))
     rig.trigger(5)
-    rig.feed(happenings(5, 60))
+    rig.feed(happenings(5, 20))
     (path,) = rig.files
     assert rig.flight.state == "armed"
     assert "no room for more" in rig.flight.why
@@ -340,7 +349,7 @@ def test_a_file_that_was_given_up_at_its_beginning_is_no_log(tmp_path: Path) -> 
     log.close()
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(
     triggers=st.lists(st.integers(0, 199), max_size=6, unique=True).map(sorted),
     before_s=st.floats(0, 4),
