@@ -4,6 +4,7 @@
 /streamer/journal    at the end of every chunk: what happened during it, in order, CBOR
 /streamer/windows    the digests of the windows that closed, CBOR
 /streamer/...        what the run published, in the bytes that went on the wire
+    embedding/..., label/...    in chunks of their own, each behind that of its sensors
 """
 
 from dataclasses import dataclass
@@ -16,7 +17,10 @@ JOURNAL: Final = "/streamer/journal"
 WINDOWS: Final = "/streamer/windows"
 TRUTH: Final = "/streamer/truth/"
 EMBEDDING: Final = "/streamer/embedding/"
+LABEL: Final = "/streamer/label/"
 META: Final = "/streamer/meta"
+MADE: Final = (EMBEDDING, LABEL)
+"""Roots of the topics of what was made of the sensors. It lies in chunks of its own."""
 
 SESSION: Final = "streamer.session"
 """Metadata, first in the file: format, version, clock, and `plan`, the numbers of the windows."""

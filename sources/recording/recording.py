@@ -13,7 +13,7 @@ from sources.recording.about import About
 from sources.recording.digest import RunningDigest, TickDigest, digest
 from sources.recording.encode import Pictures, record
 from sources.recording.film import Film
-from sources.recording.format import CONFIG, DIGEST, JOURNAL, SESSION, WINDOWS
+from sources.recording.format import CONFIG, DIGEST, JOURNAL, MADE, SESSION, WINDOWS
 from sources.recording.journal import Journal
 from streamer.events import Arrived, Ended, Event
 from streamer.logfile import ChannelSpec, LogFile
@@ -48,6 +48,8 @@ class Recording:
         self._join = make_join(about.streams, about.plan)
         self._journal = Journal(about.live)
         self._noted = False
+        self._made: list[tuple[ChannelSpec, int, bytes]] = []
+        self._made_bytes = 0
         self._now_ns = about.started_ns
         self._over = False
         file.metadata(SESSION, about.session())
@@ -69,9 +71,17 @@ class Recording:
             self._tell(digest(tick))
 
     def note(self, channel: ChannelSpec, log_ns: int, payload: bytes) -> None:
-        """Something that was published, in its bytes."""
-        self._file.message(channel, log_ns, log_ns, payload)
-        self._noted = True
+        """Something that was published, in its bytes.
+
+        What was made of the sensors waits for the end of the chunk, and has one of its own behind
+        it: the index tells who looks for it where it is, and they need not read all pictures.
+        """
+        if channel.topic.startswith(MADE):
+            self._made.append((channel, log_ns, payload))
+            self._made_bytes += len(payload)
+        else:
+            self._file.message(channel, log_ns, log_ns, payload)
+            self._noted = True
 
     def lose(self, stream: str, cause: str, count: int) -> None:
         """Something that the file should hold, and does not."""
@@ -81,7 +91,7 @@ class Recording:
 
     @property
     def chunk_bytes(self) -> int:
-        return self._file.chunk_bytes
+        return self._file.chunk_bytes + self._made_bytes
 
     @property
     def bytes_written(self) -> int:
@@ -96,9 +106,18 @@ class Recording:
         if journal.entries or journal.lost:
             self._file.message(JOURNAL_CHANNEL, self._now_ns, self._now_ns, journal.encode())
             self._journal = Journal(self._about.live)
-        elif not self._noted:
-            return
-        self._noted = False
+            self._noted = True
+        if self._noted:
+            self._close()
+            self._noted = False
+        if self._made:
+            for channel, log_ns, payload in self._made:
+                self._file.message(channel, log_ns, log_ns, payload)
+            self._close()
+            self._made.clear()
+            self._made_bytes = 0
+
+    def _close(self) -> None:
         self._file.close_chunk()
         self.chunks += 1
 

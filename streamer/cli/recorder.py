@@ -21,15 +21,21 @@ from sources.recording.flight import Flight
 from sources.recording.recorder import Recorder
 from streamer.clock import SystemClock
 from streamer.errors import ConfigError
-from streamer.protocols import Clock, OpenSink
+from streamer.protocols import Clock, OpenEncoder, OpenSink
 from streamer.types import RecordingStatus
 
 TELL_S = 1.0
 """How often it is looked at what was dropped."""
 
 
-def recorder(settings: Record, config: RunConfig, clock: SystemClock) -> Recorder:
-    """Not open yet. `config` is what the log will say the run was of. Raises `ConfigError`."""
+def recorder(
+    settings: Record, config: RunConfig, clock: SystemClock, encoder: OpenEncoder
+) -> Recorder:
+    """Not open yet. `config` is what the log will say the run was of, with `encoder`.
+
+    Raises `ConfigError`.
+    """
+    model = {"model": encoder.name, "model_hash": encoder.hash} if settings.embeddings else {}
     began_ns = clock.now_ns()
     about = About(
         live=config.live,
@@ -38,7 +44,7 @@ def recorder(settings: Record, config: RunConfig, clock: SystemClock) -> Recorde
         started_ns=began_ns,
         clock_error_ns=clock.error_ns,
         config=yaml.safe_dump(redacted(config.model_dump(mode="json", exclude_defaults=False))),
-        more=_calibration(config),
+        more=_calibration(config) | model,
     )
     path, numbers = settings.file(began_ns), count()
     return Recorder(

@@ -166,7 +166,7 @@ async def run(
         if config.record is not None:
             keep = await stack.enter_async_context(
                 recording(
-                    recorder(config.record, recorded_as or config, host),
+                    recorder(config.record, recorded_as or config, host, encoder),
                     (*sinks, *beside),
                     run_clock,
                     failed=stop.set if needs_recorder else lambda: None,
