@@ -42,15 +42,27 @@ def cosines(vectors: NDArray[np.float32], query: NDArray[np.float64]) -> NDArray
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Moments:
-    """What is searched, a column each: (n,). `start_s` and `end_s` are times in the file.
+    """What is searched, a column each: (n,). `start_s` and `end_s` are times on one time line.
 
-    `kinds` and `files` number modalities and files.
+    `streams` numbers what windows follow each other in; `lines` what tells of the same time: one
+    modality of a file by itself, all streams of a recorded run together.
     """
 
-    kinds: NDArray[np.intp]
-    files: NDArray[np.intp]
+    streams: NDArray[np.intp]
+    lines: NDArray[np.intp]
     start_s: NDArray[np.float64]
     end_s: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A moment: its best record, the span that the windows around it share, in seconds, and the
+    best record of every other stream of the time line that stands out during it, best first."""
+
+    index: int
+    start_s: float
+    end_s: float
+    beside: tuple[int, ...] = ()
 
 
 def scores(cosines: NDArray[np.float64], kinds: NDArray[np.intp]) -> NDArray[np.float64]:
@@ -67,21 +79,53 @@ def scores(cosines: NDArray[np.float64], kinds: NDArray[np.intp]) -> NDArray[np.
     return cosines - means[kinds]
 
 
-def best(values: NDArray[np.float64], moments: Moments, top: int) -> list[int]:
-    """At most `top` records, best value first; the earlier record where two are equal.
+def best(values: NDArray[np.float64], moments: Moments, top: int) -> list[Found]:
+    """At most `top` moments, best value first; the earlier record where two are equal.
 
-    Windows overlap, and what happens at a border shows on both sides of it. So a record is passed
-    over when one of the same file and modality that overlaps or touches it is better.
+    Windows overlap, and what lasts shows in many. So a moment grows from its best window over
+    those of the stream that overlap or touch it, for as long as they have half of its value; what
+    of the time line overlaps or touches it then is no moment of its own.
     """
-    chosen: list[int] = []
-    taken: dict[tuple[int, int], list[tuple[float, float]]] = {}
+    chosen: list[Found] = []
+    free = np.ones(len(values), np.bool_)
+    by_line = np.argsort(moments.lines, kind="stable")
+    lines = moments.lines[by_line]
     for index in np.argsort(-values, kind="stable").tolist():
         if len(chosen) == top:
             break
-        start, end = float(moments.start_s[index]), float(moments.end_s[index])
-        spans = taken.setdefault((int(moments.files[index]), int(moments.kinds[index])), [])
-        if any(start <= other_end and other_start <= end for other_start, other_end in spans):
+        if not free[index]:
             continue
-        spans.append((start, end))
-        chosen.append(index)
+        line = moments.lines[index]
+        near = by_line[np.searchsorted(lines, line) : np.searchsorted(lines, line, "right")]
+        # What does not stand out has no half, and nothing beside it.
+        stands_out = values[index] > 0
+        strong = values[near] >= (values[index] / 2 if stands_out else values[index])
+        # A window tells of one moment.
+        strong &= free[near]
+        own = near[strong & (moments.streams[near] == moments.streams[index])]
+        start, end = _grown(index, own, moments)
+        within = (moments.start_s[near] <= end) & (moments.end_s[near] >= start)
+        beside = _beside(index, near[strong & within], values, moments) if stands_out else ()
+        chosen.append(Found(index, start, end, beside))
+        free[near[within]] = False
     return chosen
+
+
+def _grown(index: int, own: NDArray[np.intp], moments: Moments) -> tuple[float, float]:
+    """The span of a window and of all that are linked to it through those of `own`, itself one."""
+    order = own[np.argsort(moments.start_s[own], kind="stable")]
+    starts, ends = moments.start_s[order], np.maximum.accumulate(moments.end_s[order])
+    # Behind a hole another chain begins.
+    chains = np.concatenate([[0], np.cumsum(starts[1:] > ends[:-1])])
+    mine = np.flatnonzero(chains == chains[np.flatnonzero(order == index)[0]])
+    return float(starts[mine[0]]), float(ends[mine[-1]])
+
+
+def _beside(
+    index: int, standing: NDArray[np.intp], values: NDArray[np.float64], moments: Moments
+) -> tuple[int, ...]:
+    """The best record of each stream but that of `index`."""
+    order = standing[np.argsort(-values[standing], kind="stable")]
+    _, first = np.unique(moments.streams[order], return_index=True)
+    own = moments.streams[index]
+    return tuple(i for i in order[np.sort(first)].tolist() if moments.streams[i] != own)

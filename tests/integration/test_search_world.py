@@ -11,8 +11,8 @@ from encoders.binding.evaluate.encoded import Encoded, encode
 from encoders.imagebind.runtime import ImageBindEncoder
 from encoders.search import combined, cosines
 from sources.world.moments import WorldMoments
-from streamer.cli.embed.vectors import KINDS, Record
-from streamer.cli.search.gallery import Gallery, Hit
+from streamer.cli.embed.vectors import Record
+from streamer.cli.search.gallery import Gallery, Hit, place
 from streamer.types import MODALITIES, Modality, Moment
 
 EACH = 3
@@ -38,7 +38,7 @@ def found(concept: int, top: int, *modalities: Modality) -> list[Hit]:
     """What a concept's name finds; a moment is a file, called by its number."""
     encoded, texts = world()
     query = combined(texts[[concept]], [1])
-    gallery = Gallery()
+    gallery = Gallery({})
     for modality in modalities:
         rows = np.flatnonzero(encoded.there[modality])
         records = [
@@ -52,12 +52,13 @@ def found(concept: int, top: int, *modalities: Modality) -> list[Hit]:
             )
             for row in rows
         ]
-        gallery.add(records, cosines(encoded.vectors[modality][rows], query), KINDS)
+        found = cosines(encoded.vectors[modality][rows], query)
+        gallery.add([place(record) for record in records], found)
     return gallery.best(top)
 
 
 def right(concept: int, hit: Hit) -> bool:
-    assert hit.modality != "text"
+    assert hit.modality not in ("text", "fused")
     return bool(world()[0].truth[hit.modality][int(hit.file), concept])
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from encoders.search import Moments, best, combined, cosines, scores
+from encoders.search import Found, Moments, best, combined, cosines, scores
 from streamer.errors import ConfigError
 
 LAWS = settings(deadline=None, max_examples=60)
@@ -19,14 +19,18 @@ def vectors(count: int, dim: int = 6, seed: int = 0) -> NDArray[np.float32]:
     return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
 
 
-def moments(kinds: list[int], files: list[int], spans: list[tuple[float, float]]) -> Moments:
+def moments(streams: list[int], lines: list[int], spans: list[tuple[float, float]]) -> Moments:
     starts, ends = zip(*spans, strict=True)
-    return Moments(np.array(kinds), np.array(files), np.array(starts), np.array(ends))
+    return Moments(np.array(streams), np.array(lines), np.array(starts), np.array(ends))
 
 
 def apart(count: int) -> Moments:
     """Records that have nothing to do with each other."""
-    return moments([0] * count, list(range(count)), [(0.0, 2.0)] * count)
+    return moments(list(range(count)), list(range(count)), [(0.0, 2.0)] * count)
+
+
+def indices(values: NDArray[np.float64], which: Moments, top: int) -> list[int]:
+    return [found.index for found in best(values, which, top)]
 
 
 def dot(one: NDArray[np.float32], two: NDArray[np.float64]) -> float:
@@ -106,36 +110,75 @@ def test_scores_do_not_depend_on_order_nor_on_a_gap(seed: int, order: list[int])
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=30), st.integers(1, 40))
 def test_the_best_are_those_of_a_sort_and_ties_keep_their_order(values: list[int], top: int):
     expected = sorted(range(len(values)), key=lambda i: (-values[i], i))[:top]
-    assert best(np.array(values, float), apart(len(values)), top) == expected
+    assert indices(np.array(values, float), apart(len(values)), top) == expected
 
 
-def test_overlapping_and_touching_windows_are_one_moment() -> None:
-    #   0   2   4   6   8
-    #   |-A-|               1: touches B
-    #     |-B-|             0, the best
-    #         |-C-|         2: touches B
-    #           |-D-|       3: overlaps C, not B
-    #     |-E-|             of another file
-    #     |-F-|             of another modality
-    spans = [(0.0, 2.0), (1.0, 3.0), (3.0, 5.0), (4.0, 6.0), (1.0, 3.0), (1.0, 3.0)]
-    which = moments([0, 0, 0, 0, 0, 1], [0, 0, 0, 0, 1, 0], spans)
-    assert best(np.array([0.8, 0.9, 0.7, 0.6, 0.5, 0.4]), which, 10) == [1, 3, 4, 5]
-    assert best(np.array([0.8, 0.9, 0.7, 0.6, 0.5, 0.4]), which, 2) == [1, 3]
+def test_windows_around_the_best_with_half_of_its_value_are_one_moment_with_it() -> None:
+    #   0   2   4   6   8   10  12
+    #   |-A-|                       0.5: touches B
+    #     |-B-|                     0.9, the best
+    #         |-C-|                 0.6: touches B
+    #           |-D-|               0.4: too little, and overlaps C: no moment of its own
+    #               |-E-|           0.6: touches D only
+    #                   |-F-|       0.2: touches E
+    spans = [(0.0, 2.0), (1.0, 3.0), (3.0, 5.0), (4.0, 6.0), (6.0, 8.0), (8.0, 10.0)]
+    values = np.array([0.5, 0.9, 0.6, 0.4, 0.6, 0.2])
+    which = moments([0] * 6, [0] * 6, spans)
+    assert best(values, which, 10) == [Found(1, 0.0, 5.0), Found(4, 6.0, 8.0)]
+    assert best(values, which, 1) == [Found(1, 0.0, 5.0)]
+    # Of several files or modalities they have nothing to do with each other.
+    assert len(best(values, apart(6), 10)) == 6
+
+
+def test_what_does_not_stand_out_does_not_grow() -> None:
+    #   |-A-|   |-C-|
+    #     |-B-|
+    spans = [(0.0, 2.0), (1.0, 3.0), (4.0, 6.0)]
+    values = np.array([-0.1, -0.2, -0.3])
+    assert best(values, moments([0] * 3, [0] * 3, spans), 10) == [
+        Found(0, 0.0, 2.0), Found(2, 4.0, 6.0)
+    ]  # fmt: skip
+
+
+def test_streams_of_one_time_line_tell_of_one_moment() -> None:
+    #   camera      |-A-| |-B-|     0.3, 0.1
+    #   sound       |-C-| |-D-|     0.8, 0.2      C is the best of all
+    #   motion    |---E---|         0.5
+    #   of another run:
+    #   camera      |-F-|           0.4
+    spans = [(1.0, 3.0), (4.0, 6.0), (1.0, 3.0), (4.0, 6.0), (0.0, 4.0), (1.0, 3.0)]
+    which = moments([0, 0, 1, 1, 2, 3], [0, 0, 0, 0, 0, 1], spans)
+    found = best(np.array([0.3, 0.1, 0.8, 0.2, 0.5, 0.4]), which, 10)
+    # A has less than half of what C has. E begins earlier and lasts longer, and is no moment.
+    assert found == [
+        Found(2, 1.0, 3.0, beside=(4,)),
+        Found(5, 1.0, 3.0),
+        Found(3, 4.0, 6.0, beside=(1,)),
+    ]
 
 
 @LAWS
 @given(st.integers(0, 1000), st.permutations(range(20)))
 def test_the_moments_found_do_not_depend_on_the_order_of_records(seed: int, order: list[int]):
     rng = np.random.default_rng(seed)
-    values = rng.permutation(20).astype(np.float64)
+    values = rng.permutation(20).astype(np.float64) - 5
     starts = rng.integers(0, 15, 20).astype(np.float64)
-    which = Moments(rng.integers(0, 2, 20), rng.integers(0, 2, 20), starts, starts + 2)
+    # Of each time line two streams.
+    streams = rng.integers(0, 4, 20)
+    which = Moments(streams, streams // 2, starts, starts + 2)
     shuffled = Moments(
-        which.kinds[order], which.files[order], which.start_s[order], which.end_s[order]
+        which.streams[order], which.lines[order], which.start_s[order], which.end_s[order]
     )
     found = best(values, which, 5)
-    assert [order[i] for i in best(values[order], shuffled, 5)] == found
+    again = best(values[order], shuffled, 5)
+    assert [order[each.index] for each in again] == [each.index for each in found]
+    assert [(a.start_s, a.end_s) for a in again] == [(f.start_s, f.end_s) for f in found]
+    assert [[order[i] for i in a.beside] for a in again] == [list(f.beside) for f in found]
     for i, one in enumerate(found):
+        assert one.start_s <= starts[one.index]
+        assert starts[one.index] + 2 <= one.end_s
         for other in found[:i]:
-            same = (which.kinds[one], which.files[one]) == (which.kinds[other], which.files[other])
-            assert not same or abs(starts[one] - starts[other]) > 2
+            same = which.lines[one.index] == which.lines[other.index]
+            touches = starts[one.index] <= other.end_s and other.start_s <= starts[one.index] + 2
+            assert not (same and touches)
+            assert values[other.index] > values[one.index]

@@ -49,7 +49,7 @@ def test_the_last_that_is_no_file_is_the_sentence(
         (["ride.mp4", "clip.xyz"], "clip.xyz: no such file"),
         (["rid.mp4", "a dog"], r"rid.mp4: no such file \(the sentence comes last"),
         (["a", "dog"], "a: no such file"),
-        (["some", "a dog"], "some: expected a file, got a folder"),
+        (["some", "a dog"], "some: expected files, or a folder of logs"),
         (["a dog"], 'expected files to search before the sentence "a dog"'),
     ],
 )

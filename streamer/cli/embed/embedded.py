@@ -7,7 +7,7 @@ from typing import Any
 
 from encoders.zeroshot import PROMPTS_AT_ONCE
 from sources.imu_csv import ImuCsv
-from streamer.cli.embed.vectors import KINDS, LONGEST_TEXT, Kind, Row
+from streamer.cli.embed.vectors import KINDS, LONGEST_TEXT, Row
 from streamer.cli.files import embeddings_of, modalities_of, narrowed, source_of, start_ns
 from streamer.cli.inputs import LINES, Reading
 from streamer.encoding import Labeler
@@ -32,7 +32,7 @@ class Files:
 
 
 def files_of(
-    paths: Sequence[Path], still_s: float, reading: Reading | None, only: Collection[Kind] = KINDS
+    paths: Sequence[Path], still_s: float, reading: Reading | None, only: Collection[str] = KINDS
 ) -> Files:
     """`paths`, without what is of other kinds than `only`. Raises `SourceLost`."""
     sources: dict[Path, Source] = {}

@@ -8,14 +8,13 @@ from typing import Annotated
 
 import numpy as np
 import typer
-from rich.markup import escape
 from rich.progress import Progress
-from rich.table import Table
 
+from configs.schema import RunConfig
 from encoders.search import cosines
 from streamer.cli.embed.command import NO_WINDOW, Hop
-from streamer.cli.embed.embedded import files_of, rows_of
-from streamer.cli.embed.vectors import KINDS, SUFFIXES, Chunk, Kind, Record, read
+from streamer.cli.embed.embedded import Files, files_of, rows_of
+from streamer.cli.embed.vectors import SUFFIXES, Kind, Record, read
 from streamer.cli.files import file_plan
 from streamer.cli.inputs import (
     TABLES,
@@ -28,10 +27,15 @@ from streamer.cli.inputs import (
     warn_of_builtin,
 )
 from streamer.cli.output import Json, Overrides, console, emit, one_line_errors, say_logs, say_lost
-from streamer.cli.search.gallery import Gallery, Hit
+from streamer.cli.search.gallery import SENSES, Gallery, Sense, place
+from streamer.cli.search.logs import Log, Rows, is_log, logs_in, look
+from streamer.cli.search.logs import rows_of as stored
 from streamer.cli.search.query import OPTIONS, Part, part, query_of, vector_of
+from streamer.cli.search.shown import show
 from streamer.cli.session import preflight
 from streamer.errors import ConfigError, SourceLost
+from streamer.plan import Plan
+from streamer.protocols import OpenEncoder
 
 # Of one word: anything that looks like a name's ending. Of several: what files are called here.
 _NAMED = re.compile(r"\S+\.[A-Za-z0-9]{1,5}")
@@ -43,10 +47,10 @@ def search(
     what: Annotated[
         list[str],
         typer.Argument(
-            metavar="FILE|OUTPUT... [SENTENCE]",
-            help="Files as `embed` takes them, or its outputs (.jsonl, .safetensors); then what "
-            "to look for, in quotes. A last word that is no file is the sentence, unless it has a "
-            "path separator or a file's ending.",
+            metavar="LOG|FILE|OUTPUT... [SENTENCE]",
+            help="Recorded logs (.mcap) or folders of them, files as `embed` takes them, or its "
+            "outputs (.jsonl, .safetensors); then what to look for, in quotes. A last word that is "
+            "no file is the sentence, unless it has a path separator or a file's ending.",
         ),
     ],
     text: Annotated[list[str] | None, typer.Option(help="A sentence to look for.")] = None,
@@ -59,9 +63,15 @@ def search(
     ] = None,
     top: Annotated[int, typer.Option(min=1, max=1000, help="How many moments to show.")] = 10,
     modality: Annotated[
-        Kind | None, typer.Option(help="Search only this; then scores rank as cosines do.")
+        Sense | None, typer.Option(help="Search only this; then scores rank as cosines do.")
     ] = None,
-    config: Annotated[str, typer.Option(help="The configuration whose encoder is used.")] = "demo",
+    streams: Annotated[
+        list[str] | None, typer.Option(help="Search only this stream of logs; any number of times.")
+    ] = None,
+    config: Annotated[
+        str | None,
+        typer.Option(help="The configuration whose encoder is used; default: the log's, or demo."),
+    ] = None,
     weights: Weights = None,
     holding: As = None,
     hop: Hop = 2.0,
@@ -70,18 +80,23 @@ def search(
 ) -> None:
     """The moments that are nearest to a sentence, a picture, a sound, or to several together.
 
+    Of a log that `streamer run` recorded (`record:`), its own vectors are searched: only the query
+    is encoded.
+
     Each part of the query becomes a unit vector; their sum is looked for. A part can have a weight
     after two colons, below 0 to take it away:
 
     streamer search ride.mp4 "a dog barking"
+
+    streamer search night.mcap "a dog barking" --modality audio
 
     streamer search ride.safetensors --image beach.jpg --audio waves.wav::0.5
 
     streamer search ride.safetensors "a street" --text "cars::-0.5" --modality vision
 
     Ranked by score: how far a moment's cosine lies above the mean of all searched of its modality,
-    since cosines of two modalities do not compare. Windows that overlap or touch are one moment,
-    shown by its best.
+    since cosines of two modalities do not compare. Windows that overlap or touch are one moment:
+    its best, and those around it that have half of its score.
     """
     say_logs()
     with one_line_errors("search", as_json=as_json):
@@ -90,24 +105,28 @@ def search(
             sentence, dict(zip(OPTIONS, (text, image, audio, depth, thermal, imu), strict=True))
         )
         how = reading(holding)
-        settings = settings_for(config, weights, overrides)
-        only: Sequence[Kind] = KINDS if modality is None else (modality,)
+        lost: list[str] = []
+        logs = _logs([path for path in paths if is_log(path)], streams or (), lost)
+        settings = _settings(config, weights, overrides, logs)
+        only: Sequence[Sense] = SENSES if modality is None else (modality,)
         still_s = settings.windows.length_s.vision
         preflight(settings.model_copy(update={"sources": (), "sinks": (), "labels": False}))
         query = query_of(parts, still_s, how)
-        outputs = [path for path in paths if path.suffix in SUFFIXES]
-        loose = [path for path in paths if path.suffix not in SUFFIXES]
+        rest = [path for path in paths if not is_log(path)]
+        outputs = [path for path in rest if path.suffix in SUFFIXES]
+        loose = [path for path in rest if path.suffix not in SUFFIXES]
         files = files_of(loose, still_s, how, only)
-        if loose or query.modalities:
+        if loose or (query.modalities and not logs):
             warn_of_builtin(settings)
         model_hash = settings.encoder.model_hash()
+        # Before a model is loaded for nothing.
+        for log in logs:
+            log.check(model_hash)
         for path in outputs:
-            # Before a model is loaded for nothing.
             with closing(read(path)) as chunks:
                 _check_model(path, next(chunks).records, model_hash)
         plan = file_plan(settings, hop)
-        gallery = Gallery()
-        lost: list[str] = []
+        gallery = Gallery({str(log.path): log.began_s for log in logs})
         with (
             settings.encoder.open(
                 query.modalities | files.modalities, text=query.has_text or bool(files.lines)
@@ -115,24 +134,26 @@ def search(
             Progress(console=console, transient=True) as progress,
         ):
             wanted = vector_of(query, plan, encoder)
-            for path in progress.track(outputs, description="reading"):
-                for chunk in _checked(path, model_hash, encoder.dim):
-                    gallery.add(chunk.records, cosines(chunk.vectors, wanted), only)
-            for path in progress.track([*files.sources, *files.lines], description="embedding"):
-                rows = rows_of(path, files, plan, encoder, model_hash)
-                if not rows:
-                    lost.append(f"{path}: {NO_WINDOW}")
-                    continue
-                records = [Record.model_validate(record) for record, _ in rows]
-                vectors = np.array([vector for _, vector in rows])
-                gallery.add(records, cosines(vectors, wanted), only)
+            given = [*logs, *outputs, *files.sources, *files.lines]
+            for each in progress.track(given, description="reading"):
+                if isinstance(each, Log):
+                    rows = stored(each, encoder.dim, only, streams or (), lost)
+                elif each in outputs:
+                    rows = _written(each, model_hash, encoder.dim)
+                else:
+                    rows = _embedded(each, files, plan, encoder, model_hash, lost)
+                for places, vectors in rows:
+                    wide = [n for n, where in enumerate(places) if where.sense in only]
+                    gallery.add([places[n] for n in wide], cosines(vectors[wide], wanted))
             model = encoder.name
         if not gallery.count:
-            sought = modality or "a file of any kind"
-            raise SourceLost(f"expected vectors to search of {sought}, found none")
+            sought = " and ".join([*([modality] if modality else ()), *(streams or ())])
+            raise SourceLost(
+                f"expected vectors to search of {sought or 'a file of any kind'}, found none"
+            )
         hits = gallery.best(top)
-    searched = gallery.by_kind()
-    _show(hits, parts, searched)
+    searched = gallery.by_sense()
+    show(hits, parts, searched)
     say_lost(lost)
     if as_json:
         emit(
@@ -151,8 +172,44 @@ def search(
         raise typer.Exit(1)
 
 
+def _settings(
+    config: str | None, weights: str | None, overrides: Sequence[str] | None, logs: Sequence[Log]
+) -> RunConfig:
+    """Vectors of a log want the encoder that made them."""
+    if config is None and logs:
+        return logs[0].settings(weights, overrides or ())
+    return settings_for(config or "demo", weights, overrides)
+
+
+def _logs(paths: Sequence[Path], streams: Sequence[str], lost: list[str]) -> list[Log]:
+    """Those that can be searched; why another cannot goes into `lost`, if it is not the only one.
+
+    Raises `SourceLost`, and `ConfigError` for streams that none of them has.
+    """
+    logs: list[Log] = []
+    errors: list[SourceLost] = []
+    for path in paths:
+        try:
+            logs.append(look(path))
+        except SourceLost as error:
+            errors.append(error)
+    if errors and not logs:
+        raise errors[0]
+    lost += [str(error) for error in errors]
+    if streams and not logs:
+        raise ConfigError("--streams: names streams of recorded logs, and there is none")
+    known = sorted({stream for log in logs for stream in log.streams})
+    for stream in streams:
+        if stream not in known:
+            raise ConfigError(f"--streams: expected one of {', '.join(known)}, got {stream[:100]}")
+    return logs
+
+
 def split(what: Sequence[str]) -> tuple[list[Path], str | None]:
-    """The files, and the sentence if the last of `what` is one. Raises `ConfigError`."""
+    """The files, and the sentence if the last of `what` is one. Raises `ConfigError`.
+
+    A folder stands for the logs in it.
+    """
     *files, last = what
     sentence = None
     if not is_file(last) and not is_folder(last):
@@ -164,12 +221,15 @@ def split(what: Sequence[str]) -> tuple[list[Path], str | None]:
         files.append(last)
     if not files:
         raise ConfigError(f'expected files to search before the sentence "{last[:100]}"')
+    paths: list[Path] = []
     for name in files:
-        if not is_file(name):
-            folder = is_folder(name)
-            raise ConfigError(f"{name}: " + ("expected a file, got a folder" if folder else
-                              "no such file (the sentence comes last, in quotes)"))  # fmt: skip
-    return [Path(name) for name in files], sentence
+        if is_folder(name):
+            paths += logs_in(Path(name))
+        elif is_file(name):
+            paths.append(Path(name))
+        else:
+            raise ConfigError(f"{name}: no such file (the sentence comes last, in quotes)")
+    return paths, sentence
 
 
 def _parts(sentence: str | None, options: dict[Kind, list[str] | None]) -> list[Part]:
@@ -189,54 +249,26 @@ def _check_model(path: Path, records: Sequence[Record], model_hash: str) -> None
             )
 
 
-def _checked(path: Path, model_hash: str, dim: int) -> Generator[Chunk, None, None]:
+def _written(path: Path, model_hash: str, dim: int) -> Generator[Rows, None, None]:
+    """The vectors of an output of `embed`."""
     for chunk in read(path):
         _check_model(path, chunk.records, model_hash)
         if chunk.vectors.shape[1] != dim:
             raise SourceLost(
                 f"{path}: expected vectors of {dim} numbers, got {chunk.vectors.shape[1]}"
             )
-        yield chunk
+        yield [place(record) for record in chunk.records], chunk.vectors
 
 
-def _show(hits: Sequence[Hit], parts: Sequence[Part], searched: dict[str, int]) -> None:
-    table = Table()
-    for name in ("", "score", "cosine", "start", "end"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("modality", no_wrap=True)
-    table.add_column("file", overflow="fold")
-    for hit in hits:
-        start, end = _clock(hit.t0_s), _clock(hit.t1_s)
-        where = _printable(hit.file)
-        if hit.text is not None:
-            where += f":{hit.line} {_printable(hit.text)}"
-        table.add_row(
-            str(hit.rank), f"{hit.score:+.3f}", f"{hit.cosine:.3f}", start, end, hit.modality,
-            escape(where),
-        )  # fmt: skip
-    console.print(table)
-    query = " ".join(
-        f"{p.weight:+g} {p.kind} {_printable(p.of)!r}"
-        if len(parts) > 1
-        else f"{_printable(p.of)!r}"
-        for p in parts
+def _embedded(
+    path: Path, files: Files, plan: Plan, encoder: OpenEncoder, model_hash: str, lost: list[str]
+) -> Generator[Rows, None, None]:
+    """The vectors of a file, made here."""
+    rows = rows_of(path, files, plan, encoder, model_hash)
+    if not rows:
+        lost.append(f"{path}: {NO_WINDOW}")
+        return
+    yield (
+        [place(Record.model_validate(record)) for record, _ in rows],
+        np.array([vector for _, vector in rows]),
     )
-    counts = ", ".join(f"{n} {kind}" for kind, n in searched.items())
-    console.print(escape(f"{query} in {counts}"), soft_wrap=True)
-    console.print("score: cosine above the mean of all searched of the modality", soft_wrap=True)
-
-
-def _clock(seconds: float | None) -> str:
-    """1:02:03.5. What a window has before the file begins is not in the file."""
-    if seconds is None:
-        return ""
-    tenths = max(0, round(seconds * 10))
-    minutes, rest = divmod(tenths, 600)
-    hours, minutes = divmod(minutes, 60)
-    whole = f"{hours}:{minutes:02}" if hours else str(minutes)
-    return f"{whole}:{rest // 10:02}.{rest % 10}"
-
-
-def _printable(text: str) -> str:
-    """Names and lines come from files: nothing in them may steer the terminal."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:300])
