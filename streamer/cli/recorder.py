@@ -19,9 +19,11 @@ from sources.recording.about import About
 from sources.recording.excerpt import Fresh
 from sources.recording.flight import Flight
 from sources.recording.recorder import Recorder
+from sources.replay.log import open_log
+from sources.replay.source import Replay
 from streamer.clock import SystemClock
 from streamer.errors import ConfigError
-from streamer.protocols import Clock, OpenEncoder, OpenSink
+from streamer.protocols import Clock, OpenEncoder, OpenSink, Source
 from streamer.types import RecordingStatus
 
 TELL_S = 1.0
@@ -33,15 +35,17 @@ def recorder(
 ) -> Recorder:
     """Not open yet. `config` is what the log will say the run was of, with `encoder`.
 
-    Raises `ConfigError`.
+    A log that is recorded again, with embeddings now, stays one of what happened then. Raises
+    `ConfigError`.
     """
     model = {"model": encoder.name, "model_hash": encoder.hash} if settings.embeddings else {}
+    again = [about for source in config.sources if (about := _recorded(source)) is not None]
     began_ns = clock.now_ns()
     about = About(
-        live=config.live,
+        live=config.live or any(about.live for about in again),
         streams=tuple(info for source in config.sources for info in source.streams),
         plan=config.plan(),
-        started_ns=began_ns,
+        started_ns=min((about.started_ns for about in again), default=began_ns),
         clock_error_ns=clock.error_ns,
         config=yaml.safe_dump(redacted(config.model_dump(mode="json", exclude_defaults=False))),
         more=_calibration(config) | model,
@@ -143,3 +147,12 @@ class _Teller:
 
 def _news(status: RecordingStatus) -> object:
     return status.state, status.path, status.why, dict(status.dropped)
+
+
+def _recorded(source: Source) -> About | None:
+    """What a log says of the run that it is of."""
+    if not isinstance(source, Replay):
+        return None
+    log = open_log(source.path, source.topics)
+    log.close()
+    return log.about

@@ -66,7 +66,7 @@ def search(
         Sense | None, typer.Option(help="Search only this; then scores rank as cosines do.")
     ] = None,
     streams: Annotated[
-        list[str] | None, typer.Option(help="Search only this stream of logs; any number of times.")
+        str | None, typer.Option(help="Search only these streams of logs: a,b")
     ] = None,
     config: Annotated[
         str | None,
@@ -106,7 +106,8 @@ def search(
         )
         how = reading(holding)
         lost: list[str] = []
-        logs = _logs([path for path in paths if is_log(path)], streams or (), lost)
+        names = [name.strip() for name in streams.split(",")] if streams else []
+        logs = _logs([path for path in paths if is_log(path)], names, lost)
         settings = _settings(config, weights, overrides, logs)
         only: Sequence[Sense] = SENSES if modality is None else (modality,)
         still_s = settings.windows.length_s.vision
@@ -137,7 +138,7 @@ def search(
             given = [*logs, *outputs, *files.sources, *files.lines]
             for each in progress.track(given, description="reading"):
                 if isinstance(each, Log):
-                    rows = stored(each, encoder.dim, only, streams or (), lost)
+                    rows = stored(each, encoder.dim, only, names, lost)
                 elif each in outputs:
                     rows = _written(each, model_hash, encoder.dim)
                 else:
@@ -147,7 +148,7 @@ def search(
                     gallery.add([places[n] for n in wide], cosines(vectors[wide], wanted))
             model = encoder.name
         if not gallery.count:
-            sought = " and ".join([*([modality] if modality else ()), *(streams or ())])
+            sought = " and ".join([*([modality] if modality else ()), *names])
             raise SourceLost(
                 f"expected vectors to search of {sought or 'a file of any kind'}, found none"
             )

@@ -94,8 +94,8 @@ def look(path: Path) -> Log:
         )
     if not log.model_hash:
         raise SourceLost(
-            f"{path}: holds sensors and no embeddings; a log with both is what"
-            f" `streamer replay {path} --config C` makes, with record: in C"
+            f"{path}: holds sensors and no embeddings; a log of both makes: streamer run CONFIG"
+            f" --set 'sources=[{{kind: replay, path: {path}}}]' --set record.path=NEW{SUFFIX}"
         )
     return log
 
