@@ -10,30 +10,31 @@ from streamer.cli.output import console
 from streamer.cli.search.gallery import Hit
 from streamer.cli.search.query import Part
 
+# Of a log the cosine is left to --json: room is short, and the score ranks.
+_OF_FILES = ("", "score", "cosine", "start", "end", "modality", "file")
+_OF_LOGS = ("", "score", "start", "end", "UTC", "modality", "stream", "also in")
+_RIGHT = {"", "score", "cosine", "start", "end", "UTC"}
+
 
 def show(hits: Sequence[Hit], parts: Sequence[Part], searched: dict[str, int]) -> None:
     """What was found, in what, and how to look at the first of it."""
-    logs = any(hit.stream is not None for hit in hits)
-    files = not logs or len({hit.file for hit in hits}) > 1
-    days = sorted({hit.utc[:10] for hit in hits if hit.utc is not None})
-    day = days[0] if len(days) == 1 else ""
+    names = _OF_LOGS if any(hit.stream is not None for hit in hits) else _OF_FILES
+    if len({hit.file for hit in hits}) > 1 and "file" not in names:
+        names = (*names, "file")
+    days = {hit.utc[:10] for hit in hits if hit.utc is not None}
     table = Table()
-    for name in ("", "score", "cosine", "start", "end"):
-        table.add_column(name, justify="right", no_wrap=True)
-    if logs:
-        table.add_column(f"UTC {day}".strip(), justify="right", no_wrap=True)
-        table.add_column("stream", overflow="fold")
-        table.add_column("also in", overflow="fold")
-    else:
-        table.add_column("modality", no_wrap=True)
-    if files:
-        table.add_column("file", overflow="fold")
+    for name in names:
+        right, free = name in _RIGHT, name in ("also in", "file")
+        table.add_column(
+            name,
+            justify="right" if right else "left",
+            no_wrap=not free,
+            overflow="fold",
+            min_width=10 if free else None,
+        )
     for hit in hits:
-        table.add_row(
-            str(hit.rank), f"{hit.score:+.3f}", f"{hit.cosine:.3f}", _clock(hit.from_s),
-            _clock(hit.to_s), *map(escape, _who(hit, day) if logs else (hit.modality,)),
-            *((escape(_where(hit)),) if files else ()),
-        )  # fmt: skip
+        cells = _cells(hit, dated=len(days) > 1)
+        table.add_row(*(escape(cells[name]) for name in names))
     console.print(table)
     query = " ".join(
         f"{p.weight:+g} {p.kind} {_printable(p.of)!r}"
@@ -44,22 +45,33 @@ def show(hits: Sequence[Hit], parts: Sequence[Part], searched: dict[str, int]) -
     counts = ", ".join(f"{n} {kind}" for kind, n in searched.items())
     console.print(escape(f"{query} in {counts}"), soft_wrap=True)
     console.print("score: cosine above the mean of all searched of the modality", soft_wrap=True)
-    first = next((hit for hit in hits if hit.stream is not None), None)
+    first = next((hit for hit in hits if hit.utc is not None), None)
     if first is not None:
         console.print(escape(_how_to_see(first)), soft_wrap=True)
 
 
 def _how_to_see(hit: Hit) -> str:
-    name = shlex.quote(_printable(hit.file))
-    span = f"--from {max(0.0, hit.from_s or 0):g} --to {max(0.0, hit.to_s or 0):g}"
-    return f"the first of a log: streamer replay {name} {span}; streamer log cut {name} {span}"
+    begins_s, ends_s = (max(0.0, each or 0.0) for each in (hit.from_s, hit.to_s))
+    span = f"--from {begins_s:.1f} --to {ends_s:.1f}"
+    log = shlex.quote(_printable(hit.file))
+    return f"{hit.utc}: streamer replay {log} {span}; or streamer log cut {log} {span} -o PART.mcap"
 
 
-def _who(hit: Hit, day: str) -> tuple[str, str, str]:
-    """When the best window began, to a tenth of a second; of which stream; who saw it too."""
-    when = (hit.utc or "")[:21].removeprefix(f"{day}T").replace("T", " ")
-    stream = hit.modality if hit.stream in (None, hit.modality) else f"{hit.stream} {hit.modality}"
-    return when, _printable(stream), _printable(", ".join(hit.also or ()))
+def _cells(hit: Hit, *, dated: bool) -> dict[str, str]:
+    """By column. `dated`: with the day, where one is not as another."""
+    when = (hit.utc or "")[:21].replace("T", " ")
+    return {
+        "": str(hit.rank),
+        "score": f"{hit.score:+.3f}",
+        "cosine": f"{hit.cosine:.3f}",
+        "start": _clock(hit.from_s),
+        "end": _clock(hit.to_s),
+        "UTC": when if dated else when[11:],
+        "modality": hit.modality,
+        "stream": _printable(hit.stream or ""),
+        "also in": ", ".join(map(_printable, hit.also or ())),
+        "file": _where(hit),
+    }
 
 
 def _where(hit: Hit) -> str:
