@@ -8,18 +8,30 @@ chunk are used where they are whole; a chunk without one is looked into.
 
 import heapq
 import re
-import struct
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+from sources.replay.bag_records import (
+    BAG,
+    CHUNK,
+    CHUNK_INFO,
+    CONNECTION,
+    INDEX,
+    MESSAGE,
+    U32,
+    U64,
+    Record,
+    fields_of,
+    records,
+    time_ns,
+)
 from sources.replay.container import Message
 from sources.replay.unpack import unpacked
 from streamer.errors import SourceLost
 from streamer.logfile import ChannelSpec, Schema
-from streamer.types import NS_PER_S
 
 LARGEST_HEADER = 1 << 24
 """Bytes of a record's fields. That of a connection repeats a text or two."""
@@ -28,14 +40,8 @@ LARGEST_CHUNK = 1 << 29
 LARGEST_HELD = 1 << 29
 """Bytes of messages that wait for chunks which overlap with theirs in time."""
 
-_MESSAGE, _BAG, _INDEX, _CHUNK, _CHUNK_INFO, _CONNECTION = 2, 3, 4, 5, 6, 7
-_U32 = struct.Struct("<I")
-_U64 = struct.Struct("<Q")
-_TIME = struct.Struct("<II")
 _MAGIC = re.compile(rb"#ROSBAG V(\d{1,3})\.(\d{1,3})\n")
 _LONGEST_MAGIC = 20
-
-Fields = dict[bytes, bytes]
 
 
 @dataclass(slots=True)
@@ -141,26 +147,27 @@ class BagLog:
         index_at = self._size
         while at < self._size:
             record = self._record(at)
-            left = 0 if record is None else self._size - record[1]
-            if record is None or record[2] > left:
+            left = 0 if record is None else self._size - record.start
+            if record is None or record.length > left:
                 self.problems[f"cut off or damaged at byte {at}"] += 1
-                if record is not None and _opcode(record[0]) == _CHUNK:
-                    self._chunk(record[0], record[1], left)
+                if record is not None and record.opcode == CHUNK:
+                    self._chunk(record, left)
                 at = self._next_chunk(at, index_at)
                 continue
-            fields, start, length = record
-            opcode = _opcode(fields)
-            if opcode == _CHUNK:
-                latest = self._chunk(fields, start, length)
-            elif opcode == _INDEX and latest is not None and length <= LARGEST_CHUNK:
-                self._times(fields, self._read(start, length), latest)
-            elif opcode == _CONNECTION and length <= LARGEST_HEADER:
-                self._connection(fields, self._read(start, length))
-            elif opcode == _BAG:
-                if fields.get(b"encryptor"):
+            start, length = record.start, record.length
+            if record.opcode == CHUNK:
+                latest = self._chunk(record, length)
+            elif record.opcode == INDEX and latest is not None and length <= LARGEST_CHUNK:
+                data, connection = self._read(start, length), record.number(b"conn")
+                for place in range(0, length - 11, 12):
+                    latest.holds(time_ns(data, place), connection)
+            elif record.opcode == CONNECTION and length <= LARGEST_HEADER:
+                self._connection(record, self._read(start, length))
+            elif record.opcode == BAG:
+                if record.fields.get(b"encryptor"):
                     raise SourceLost(f"{self.path}: an encrypted bag, which cannot be read")
-                index_at = _number(fields, b"index_pos", _U64)
-            elif opcode != _CHUNK_INFO:
+                index_at = record.number(b"index_pos", U64)
+            elif record.opcode not in {CHUNK_INFO, INDEX}:
                 self.problems["records of an unknown kind"] += 1
             at = start + length
         self._look_inside()
@@ -172,9 +179,9 @@ class BagLog:
         """
         found = [at] if after < at else []
         while after < at and (record := self._record(at)) is not None:
-            if _opcode(record[0]) == _CHUNK_INFO:
-                found.append(_number(record[0], b"chunk_pos", _U64))
-            at = record[1] + record[2]
+            if record.opcode == CHUNK_INFO:
+                found.append(record.number(b"chunk_pos", U64))
+            at = record.start + record.length
         return min((place for place in found if place > after), default=self._size)
 
     def _look_inside(self) -> None:
@@ -188,49 +195,42 @@ class BagLog:
                 for _ in self._messages(chunk):
                     pass
 
-    def _record(self, at: int) -> tuple[Fields, int, int] | None:
-        """Fields, where the data begins, how long it says it is. None where there is no such."""
-        (length,) = _U32.unpack(self._read(at, 4).ljust(4, b"\xff"))
+    def _record(self, at: int) -> Record | None:
+        """None where there is no such."""
+        (length,) = U32.unpack(self._read(at, 4).ljust(4, b"\xff"))
         if length > min(LARGEST_HEADER, self._size - at - 8):
             return None
         header = self._read(at + 4, length + 4)
-        fields = _fields(header[:length])
+        fields = fields_of(header[:length])
         if fields is None or len(header) < length + 4:
             return None
-        return fields, at + 8 + length, _U32.unpack_from(header, length)[0]
+        return Record(fields, at + 8 + length, U32.unpack_from(header, length)[0])
 
     def _read(self, at: int, length: int) -> bytes:
-        self._file.seek(at)
-        return self._file.read(length)
+        try:
+            self._file.seek(at)
+            return self._file.read(length)
+        except OSError as error:
+            raise SourceLost(f"{self.path}: cannot be read: {error.strerror}") from None
 
-    def _chunk(self, fields: Fields, start: int, length: int) -> _Chunk:
-        size = _number(fields, b"size")
-        compression = fields.get(b"compression", b"").decode(errors="replace")
-        chunk = _Chunk(start, length, size, compression)
+    def _chunk(self, record: Record, length: int) -> _Chunk:
+        size = record.number(b"size")
+        chunk = _Chunk(record.start, length, size, record.text(b"compression"))
         if not 0 <= size <= LARGEST_CHUNK or length > LARGEST_CHUNK:
             self.problems[f"chunks without a size, or larger than {LARGEST_CHUNK} bytes"] += 1
         else:
             self._chunks.append(chunk)
         return chunk
 
-    def _times(self, fields: Fields, data: bytes, chunk: _Chunk) -> None:
-        """When the messages of one connection in this chunk were recorded."""
-        connection = _number(fields, b"conn")
-        for at in range(0, len(data) - 11, 12):
-            seconds, nanoseconds = _TIME.unpack_from(data, at)
-            chunk.holds(seconds * NS_PER_S + nanoseconds, connection)
-
-    def _connection(self, fields: Fields, data: bytes) -> None:
-        told = _fields(data)
+    def _connection(self, record: Record, data: bytes) -> None:
+        told = fields_of(data)
+        number = record.number(b"conn")
         if told is None:
             self.problems["connections that are damaged"] += 1
-            return
-        name = told.get(b"type", b"").decode(errors="replace")
-        schema = Schema(name, "ros1msg", told.get(b"message_definition", b""))
-        topic = fields.get(b"topic", b"").decode(errors="replace")
-        number = _number(fields, b"conn")
-        if number not in self._channels:
-            self._channels[number] = ChannelSpec(topic, "ros1", schema)
+        elif number not in self._channels:
+            name = told.get(b"type", b"").decode(errors="replace")
+            schema = Schema(name, "ros1msg", told.get(b"message_definition", b""))
+            self._channels[number] = ChannelSpec(record.text(b"topic"), "ros1", schema)
 
     def _messages(self, chunk: _Chunk, note: bool = False) -> Iterator[tuple[int, Message]]:
         """Each with its place in the chunk. `note`: nothing is known of what the chunk holds."""
@@ -240,63 +240,20 @@ class BagLog:
         except ValueError as error:
             self.problems[f"damaged chunk at byte {chunk.offset}: {error}"[:120]] += 1
             return
-        except OSError as error:
-            raise SourceLost(f"{self.path}: cannot be read: {error.strerror}") from None
-        whole = whole and len(data) == chunk.size
-        if not whole:
-            self.problems[f"damaged chunk at byte {chunk.offset}"] += 1
-        at = 0
-        while at + 8 <= len(data):
-            (length,) = _U32.unpack_from(data, at)
-            start = at + 8 + length
-            if start > len(data):
-                break
-            (size,) = _U32.unpack_from(data, start - 4)
-            fields = _fields(data[at + 4 : start - 4])
-            if fields is None or start + size > len(data):
-                break
-            opcode = _opcode(fields)
-            if opcode == _CONNECTION:
-                self._connection(fields, data[start : start + size])
-            elif opcode == _MESSAGE:
-                number, stamp = _number(fields, b"conn"), fields.get(b"time", b"")
+        end = 0
+        for at, record in records(data):
+            end = record.start + record.length
+            body = data[record.start : end]
+            if record.opcode == CONNECTION:
+                self._connection(record, body)
+            elif record.opcode == MESSAGE:
+                number, t_ns = record.number(b"conn"), record.t_ns
                 channel = self._channels.get(number)
-                if channel is None or len(stamp) != _TIME.size:
+                if channel is None or t_ns is None:
                     self.problems["messages of a connection that is not described"] += 1
-                else:
-                    seconds, nanoseconds = _TIME.unpack(stamp)
-                    t_ns = seconds * NS_PER_S + nanoseconds
-                    if note:
-                        chunk.holds(t_ns, number)
-                    yield at, Message(channel, t_ns, t_ns, 0, data[start : start + size])
-            at = start + size
-        if at < len(data) and whole:
-            self.problems[f"damaged record in the chunk at byte {chunk.offset}"] += 1
-
-
-def _fields(header: bytes) -> Fields | None:
-    """None for what is no list of `name=value`."""
-    fields: Fields = {}
-    at = 0
-    while at < len(header):
-        if at + 4 > len(header):
-            return None
-        (length,) = _U32.unpack_from(header, at)
-        at += 4
-        name, equals, value = header[at : at + length].partition(b"=")
-        if length > len(header) - at or not equals:
-            return None
-        fields[name] = value
-        at += length
-    return fields
-
-
-def _opcode(fields: Fields) -> int:
-    value = fields.get(b"op", b"")
-    return value[0] if len(value) == 1 else -1
-
-
-def _number(fields: Fields, name: bytes, kind: struct.Struct = _U32) -> int:
-    """-1 where it is missing: no connection has that number."""
-    value = fields.get(name, b"")
-    return kind.unpack(value)[0] if len(value) == kind.size else -1
+                    continue
+                if note:
+                    chunk.holds(t_ns, number)
+                yield at, Message(channel, t_ns, t_ns, 0, body)
+        if not whole or len(data) != chunk.size or end != len(data):
+            self.problems[f"damaged chunk at byte {chunk.offset}"] += 1

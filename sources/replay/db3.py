@@ -6,8 +6,10 @@ rows are read one by one, as far as they can be found.
 """
 
 import sqlite3
+import struct
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -21,6 +23,9 @@ from streamer.logfile import ChannelSpec, Schema
 LARGEST_VALUE = 1 << 28
 """Bytes of one message."""
 MOST_TOPICS = 100_000
+
+DAMAGE = (sqlite3.Error, UnicodeError)
+"""What SQLite says of a damaged file has pieces of that file in it, which may be no text."""
 
 _ZSTD = b"\x28\xb5\x2f\xfd"
 """Begins a packed message. A CDR message begins with a zero byte."""
@@ -57,17 +62,21 @@ class Db3Log:
         try:
             if not path.is_file():
                 raise SourceLost(f"{path}: no such file")
-            self._database = _opened(path)
-        except (sqlite3.Error, OSError) as error:
-            raise SourceLost(f"{path}: expected a SQLite database: {error}") from None
+            self._cut = _cut_off(path)
+            self._database = _opened(path, self._cut)
+        except (*DAMAGE, OSError) as error:
+            raise SourceLost(f"{path}: expected a SQLite database: {_short(error)}") from None
         try:
+            if self._cut:
+                self.problems[f"cut off at byte {path.stat().st_size}"] += 1
             self._describe()
             self._count()
-        except (sqlite3.Error, SourceLost) as error:
+        except SourceLost:
             self._database.close()
-            if isinstance(error, SourceLost):
-                raise
-            raise SourceLost(f"{path}: expected a ROS 2 bag in SQLite: {error}") from None
+            raise
+        except DAMAGE as error:
+            self._database.close()
+            raise SourceLost(f"{path}: expected a ROS 2 bag in SQLite: {_short(error)}") from None
         self._found = Counter(self.problems)
 
     def close(self) -> None:
@@ -81,18 +90,16 @@ class Db3Log:
         self.problems.update(self._found)
         last = (from_ns if from_ns is not None else _EARLIEST, _EARLIEST)
         if self._rows is None:
-            cursor = self._database.execute(_BY_TIME, (last[0],))
             try:
-                for row in cursor:
-                    if isinstance(row[0], int) and isinstance(row[2], int):
-                        last = (row[2], row[0])
-                    yield from self._message(row)
+                with closing(self._database.execute(_BY_TIME, (last[0],))) as rows:
+                    for row in rows:
+                        if _whole(row[0], row[2]):
+                            last = (row[2], row[0])
+                        yield from self._message(row)
                 return
-            except sqlite3.Error as error:
-                self.problems[f"damaged: {error}"[:120]] += 1
+            except DAMAGE as error:
+                self.problems[f"damaged: {_short(error)}"] += 1
                 self._search()
-            finally:
-                cursor.close()
         for t_ns, number in self._rows or ():
             if (t_ns, number) > last:
                 yield from self._row(number)
@@ -128,13 +135,15 @@ class Db3Log:
     def _count(self) -> None:
         times: list[int] = []
         try:
+            if self._cut:
+                raise sqlite3.DatabaseError("its end is missing")
             for number, count, first, last in self._database.execute(_COUNTS):
                 channel = self._channels.get(number)
                 if channel is not None:
                     self._counts[channel] += count
                     times += [t for t in (first, last) if isinstance(t, int)]
-        except sqlite3.Error as error:
-            self.problems[f"damaged: {error}"[:120]] += 1
+        except DAMAGE as error:
+            self.problems[f"damaged: {_short(error)}"] += 1
             self._counts.clear()
             self._search()
             times = [t_ns for t_ns, _ in self._rows or ()]
@@ -142,29 +151,37 @@ class Db3Log:
             self.start_ns, self.end_ns = min(times), max(times)
 
     def _search(self) -> None:
-        """Row by row in the order of the file, until it ends or a page of it is no page."""
-        found: list[tuple[int, int]] = []
-        counts: Counter[ChannelSpec] = Counter()
-        cursor = self._database.execute(
-            "SELECT id, topic_id, timestamp FROM messages NOT INDEXED ORDER BY id"
-        )
-        try:
-            for number, topic, t_ns in cursor:
-                if isinstance(number, int) and isinstance(t_ns, int) and topic in self._channels:
-                    found.append((t_ns, number))
-                    counts[self._channels[topic]] += 1
-        except sqlite3.Error:
-            pass  # it has been counted as damage
-        finally:
-            cursor.close()
-        self._rows = sorted(found)
-        self._counts = counts
+        """Row by row in the order of the file, until it ends or a page of it is no page.
+
+        Where a file ends within a page, SQLite reads zeros. The row behind one that is all zeros
+        may have some of them, and so may the last that can be read.
+        """
+        found: list[tuple[int, int, int]] = []
+        asked = "SELECT id, topic_id, timestamp FROM messages NOT INDEXED ORDER BY id"
+        good = True
+        # That it is damaged has been counted.
+        with suppress(*DAMAGE), closing(self._database.execute(asked)) as rows:
+            for number, topic, t_ns in rows:
+                before, good = good, _whole(number, t_ns) and topic in self._channels
+                if good and (before or not self._cut or not self._zeros_end(number)):
+                    found.append((t_ns, number, topic))
+        while self._cut and found and (ends := self._zeros_end(found[-1][1])) is not False:
+            found.pop()
+            if ends:
+                break
+        self._rows = sorted((t_ns, number) for t_ns, number, _ in found)
+        self._counts = Counter(self._channels[topic] for _, _, topic in found)
+
+    def _zeros_end(self, number: int) -> bool | None:
+        """The bytes of a message end in a zero; None: they cannot be read."""
+        rows = list(self._row(number))
+        return rows[0].payload.endswith(b"\0") if rows else None
 
     def _row(self, number: int) -> Iterator[Message]:
         asked = "SELECT id, topic_id, timestamp, data FROM messages NOT INDEXED WHERE id = ?"
         try:
             row = self._database.execute(asked, (number,)).fetchone()
-        except sqlite3.Error:
+        except DAMAGE:
             self.problems["messages that are cut off or damaged"] += 1
             return
         if row is not None:
@@ -173,8 +190,7 @@ class Db3Log:
     def _message(self, row: tuple[Any, Any, Any, Any]) -> Iterator[Message]:
         number, topic, t_ns, data = row
         channel = self._channels.get(topic)
-        whole = isinstance(number, int) and isinstance(t_ns, int) and isinstance(data, bytes)
-        if channel is None or not whole:
+        if channel is None or not _whole(number, t_ns) or not isinstance(data, bytes):
             self.problems["rows that are no message of a known topic"] += 1
             return
         if data.startswith(_ZSTD):
@@ -190,7 +206,18 @@ class Db3Log:
         yield Message(channel, t_ns, t_ns, number & 0xFFFFFFFF, data)
 
 
-def _opened(path: Path) -> sqlite3.Connection:
+def _cut_off(path: Path) -> bool:
+    """The file is shorter than its own header says."""
+    with path.open("rb") as file:
+        head = file.read(100)
+    if len(head) < 100:
+        return False
+    (page,) = struct.unpack_from(">H", head, 16)
+    (pages,) = struct.unpack_from(">I", head, 28)
+    return pages * (1 << 16 if page == 1 else page) > path.stat().st_size
+
+
+def _opened(path: Path, cut: bool) -> sqlite3.Connection:
     """To read only. A bag that was not closed has its newest messages in a file beside it."""
     beside = path.with_name(f"{path.name}-wal")
     alone = not (beside.is_file() and beside.stat().st_size)
@@ -200,8 +227,19 @@ def _opened(path: Path) -> sqlite3.Connection:
     database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LARGEST_VALUE)
     database.text_factory = _text
     database.execute("PRAGMA trusted_schema = OFF")
+    if cut:
+        # Else it refuses the whole file. Nothing can be written all the same.
+        database.execute("PRAGMA writable_schema = ON")
     return database
+
+
+def _whole(number: object, t_ns: object) -> bool:
+    return isinstance(number, int) and isinstance(t_ns, int)
 
 
 def _text(stored: bytes) -> str:
     return stored.decode(errors="replace")
+
+
+def _short(error: Exception) -> str:
+    return " ".join(str(error).split())[:80]

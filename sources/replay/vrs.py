@@ -21,6 +21,7 @@ from mcap_protobuf.schema import build_file_descriptor_set
 from sources.recording import imu_message
 from sources.replay.container import Message
 from sources.replay.vrs_file import CONFIGURATION, DATA, Record, Stream, VrsFile
+from streamer.errors import SourceLost
 from streamer.logfile import ChannelSpec, Schema
 from streamer.types import NS_PER_S, ImuBlock, Modality
 
@@ -47,15 +48,23 @@ class VrsLog:
         """Raises `SourceLost` for what is no such file, or too damaged to tell its streams."""
         self._file = VrsFile(path)
         self._channels: dict[Stream, ChannelSpec] = {}
+        self.end_ns: int | None = None
+        try:
+            self.start_ns = self._begin()
+        except SourceLost:
+            self._file.close()
+            raise
+        self._found = Counter(self._file.problems)
+
+    def _begin(self) -> int | None:
+        """Find the channels; when the first record was made."""
         told = {record.stream: record.numbers for record in self._file.records(CONFIGURATION)}
         for stream in self._file.tags:
             channel = self._channel(stream, told.get(stream, {}))
             if channel is not None:
                 self._channels[stream] = channel
         first = next(self._file.records(DATA), None)
-        self.start_ns = None if first is None else first.t_ns
-        self.end_ns: int | None = None
-        self._found = Counter(self._file.problems)
+        return None if first is None else first.t_ns
 
     @property
     def problems(self) -> Counter[str]:

@@ -114,6 +114,9 @@ class VrsFile:
         except (ValueError, struct.error) as error:
             self._file.close()
             raise SourceLost(f"{path}: expected a VRS file: {error}") from None
+        except SourceLost:
+            self._file.close()
+            raise
 
     def close(self) -> None:
         self._file.close()
@@ -121,6 +124,8 @@ class VrsFile:
     def records(self, kind: int, from_ns: int | None = None) -> Iterator[Record]:
         """Those of one kind, in the order of the file, which is that of time."""
         at = self._first
+        if at > self._size:
+            self.problems[f"cut off at byte {self._size}"] += 1
         while at < self._size:
             found = self._head(at)
             if found is None:
@@ -174,13 +179,15 @@ class VrsFile:
         return first
 
     def _head(self, at: int) -> tuple[Any, ...] | None:
-        head = self._read(at, _RECORD.size) if at >= 0 else b""
+        head = self._read(at, _RECORD.size)
         if len(head) < _RECORD.size:
             return None
         found = _RECORD.unpack(head)
         return found if _RECORD.size <= found[0] <= self._size - at else None
 
     def _read(self, at: int, length: int) -> bytes:
+        if not 0 <= at <= self._size:
+            return b""
         try:
             self._file.seek(at)
             return self._file.read(length)
