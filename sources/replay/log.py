@@ -10,6 +10,7 @@ from sources.recording.format import SESSION
 from sources.replay.container import MAGIC, McapLog
 from sources.replay.containers import Container
 from sources.replay.foreign import ForeignLog
+from sources.replay.kinds import container_of
 from sources.replay.mcap_container import McapContainer
 from sources.replay.own import OwnLog
 from sources.replay.topics import TopicAs
@@ -60,8 +61,11 @@ def open_log(path: Path, topics: Sequence[TopicAs] = ()) -> Log:
 
 
 def open_container(path: Path) -> Container:
-    """The messages of a log of any kind, ours too. Raises `SourceLost`."""
+    """The messages of a log of any kind, ours too; a folder is a ROS 2 bag. Raises `SourceLost`."""
     begins = _begins(path)
+    other = container_of(path, begins, McapContainer)
+    if other is not None:
+        return other
     if begins == MAGIC:
         return McapContainer(path)
     if begins.startswith(MAGIC[:5]):
@@ -69,7 +73,10 @@ def open_container(path: Path) -> Container:
             f"{path}: expected an MCAP file, its line ends were converted on the way (a transfer "
             "as text): most of its bytes are lost"
         )
-    raise SourceLost(f"{path}: expected a log (MCAP), it begins with {begins!r}")
+    raise SourceLost(
+        f"{path}: expected a log (MCAP, ROS bag, RealSense recording, VRS), "
+        f"it {f'begins with {begins!r}' if begins else 'is empty'}"
+    )
 
 
 def _is_ours(path: Path) -> bool:
@@ -81,6 +88,8 @@ def _is_ours(path: Path) -> bool:
 
 
 def _begins(path: Path) -> bytes:
+    if path.is_dir():
+        return b""
     try:
         with path.open("rb") as file:
             return file.read(len(MAGIC))
