@@ -117,6 +117,8 @@ class RealSenseLog:
         if channel not in self._channels:
             match = _TOPIC.match(channel.topic)
             told = list(channel.metadata)
+            if match:
+                told.append(("stream", _stream(match)))
             if match and match.group(3).startswith("/Depth_"):
                 told.append(("modality", "depth"))
                 if (unit := self._units.get(match.group(1) + match.group(2))) is not None:
@@ -158,6 +160,14 @@ class RealSenseLog:
 def _of(match: re.Match[str]) -> str:
     """The stream of a topic: of its device, its sensor and its kind."""
     return "".join(match.groups()[:3])
+
+
+def _stream(match: re.Match[str]) -> str:
+    """`depth`, `color`, `infrared-1`, `imu`; those of a second device have it in front."""
+    device = match.group(1).removeprefix("/device_")
+    kind, _, number = match.group(3).lstrip("/").lower().rpartition("_")
+    name = "imu" if kind in {"gyro", "accel"} else kind if number == "0" else f"{kind}-{number}"
+    return name if device == "0" else f"device-{device}-{name}"
 
 
 def _header_ns(message: Message) -> int | None:

@@ -8,16 +8,15 @@ is needed of it is little. Every length is held against the file before anything
 Source: the headers and comments of github.com/facebookresearch/vrs (Apache-2.0).
 """
 
-import json
-import re
 import struct
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, cast
+from typing import Any, BinaryIO, NamedTuple
 
 from sources.replay.unpack import unpacked
+from sources.replay.vrs_layout import Layout, layout_of
 from streamer.errors import SourceLost
 
 MAGIC = b"VisionRe"
@@ -34,11 +33,6 @@ _U32 = struct.Struct("<I")
 _STREAM = struct.Struct("<iH")
 _LATEST_S = 4e9
 _COMPRESSION = {0: "none", 1: "lz4", 2: "zstd"}
-_NUMBERS = {
-    "Bool": "?", "int8_t": "b", "uint8_t": "B", "int16_t": "<h", "uint16_t": "<H", "int32_t": "<i",
-    "uint32_t": "<I", "int64_t": "<q", "uint64_t": "<Q", "float": "<f", "double": "<d",
-}  # fmt: skip
-_PIECE = re.compile(r"DataPiece(Value|Array|Vector|String)(?:<(\w+)>)?")
 
 
 class Stream(NamedTuple):
@@ -58,40 +52,6 @@ class Record:
     numbers: Mapping[str, Any]
     form: str
     content: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """Where the numbers of a record lie: `fixed` bytes, an index of `varying` parts, the parts.
-
-    `places`: form, byte and how many. `vectors`: form, and which of the parts.
-    """
-
-    places: Mapping[str, tuple[str, int, int]]
-    vectors: Mapping[str, tuple[str, int]]
-    fixed: int
-    varying: int
-
-    def read(self, body: bytes) -> tuple[dict[str, Any], int]:
-        """The numbers, and how many bytes they take. Raises ValueError for too few."""
-        at = self.fixed + 8 * self.varying
-        if at > len(body):
-            raise ValueError(f"expected {at} bytes of numbers, got {len(body)}")
-        numbers: dict[str, Any] = {}
-        for name, (form, offset, count) in self.places.items():
-            found = struct.unpack_from(f"<{count}{form[-1]}", body, offset)
-            numbers[name] = found[0] if count == 1 else found
-        index = list(struct.iter_unpack("<II", body[self.fixed : at]))
-        end = at
-        for offset, size in index:
-            end = max(end, at + offset + size)
-        for name, (form, place) in self.vectors.items():
-            offset, size = index[place]
-            if offset + size > len(body) - at:
-                raise ValueError(f"{name}: expected {size} bytes, {len(body) - at} are left")
-            count = size // struct.calcsize(form)
-            numbers[name] = struct.unpack_from(f"<{count}{form[-1]}", body, at + offset)
-        return numbers, end
 
 
 class VrsFile:
@@ -152,7 +112,7 @@ class VrsFile:
     def names(self, stream: Stream) -> set[str]:
         """What its data have numbers for."""
         told = [t for n, t in self.tags[stream].items() if n.startswith("DL:Data:")]
-        layout = _layout(told[0]) if told else None
+        layout = layout_of(told[0]) if told else None
         return set() if layout is None else {*layout.places, *layout.vectors}
 
     def _describe(self) -> int:
@@ -220,7 +180,7 @@ class VrsFile:
             name = "Data" if kind == DATA else "Configuration"
             told = self.tags[stream].get(f"DL:{name}:{version}:0", "")
             form = _form(self.tags[stream].get(f"RF:{name}:{version}", ""))
-            layout = _layout(told)
+            layout = layout_of(told)
             self._layouts[key] = None if layout is None else (layout, form)
         known = self._layouts[key]
         if known is None:
@@ -258,37 +218,3 @@ def _form(text: str) -> str:
     """Of "data_layout/size=84+image/jpg" what stands behind the layout."""
     first, _, rest = text.partition("+")
     return rest if first.startswith("data_layout") else text
-
-
-def _layout(text: str) -> Layout | None:
-    """None for what is no description of numbers."""
-    try:
-        pieces = cast(list[dict[str, Any]], json.loads(text)["data_layout"])
-        return _of_pieces(pieces)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return None
-
-
-def _of_pieces(pieces: list[dict[str, Any]]) -> Layout:
-    places: dict[str, tuple[str, int, int]] = {}
-    vectors: dict[str, tuple[str, int]] = {}
-    fixed = varying = 0
-    for piece in pieces:
-        match = _PIECE.match(piece["type"])
-        if match is None:
-            raise ValueError(f"a piece of type {piece['type']}")
-        kind, name = match.group(1), str(piece["name"])
-        if kind == "String":
-            varying = max(varying, int(piece["index"]) + 1)
-            continue
-        form = _NUMBERS[match.group(2)]
-        if kind == "Vector":
-            vectors[name] = (form, int(piece["index"]))
-            varying = max(varying, int(piece["index"]) + 1)
-            continue
-        count, offset = int(piece.get("size", 1)), int(piece["offset"])
-        if count < 1 or not 0 <= offset <= LARGEST_RECORD or count > LARGEST_RECORD:
-            raise ValueError(f"{name}: {count} numbers at byte {offset}")
-        places[name] = (form, offset, count)
-        fixed = max(fixed, offset + count * struct.calcsize(form))
-    return Layout(places, vectors, fixed, varying)

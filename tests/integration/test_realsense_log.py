@@ -17,10 +17,21 @@ from sources.replay.container import Message
 from sources.replay.containers import Container
 from sources.replay.db3 import Db3Log
 from sources.replay.kinds import container_of
+from sources.replay.log import open_log
 from sources.replay.realsense import RealSenseLog
+from streamer.events import Arrived
 from streamer.logfile import ChannelSpec, Schema
+from streamer.types import ImuBlock, pixels
 from tests.needs import shared
-from tests.realsense_recording import START_MS, write_recording
+from tests.realsense_recording import (
+    METRES_PER_UNIT,
+    START_MS,
+    acceleration,
+    colour_pixels,
+    depth_units,
+    turning,
+    write_recording,
+)
 
 DEPTH = "/device_0/sensor_0/Depth_0/image/data"
 COLOUR = "/device_0/sensor_1/Color_0/image/data"
@@ -56,8 +67,8 @@ def played(path: Path) -> dict[str, list[tuple[float, NDArray[Any] | None]]]:
         if not more:
             break
         kind = frame.profile.stream_type().name
-        pixels = np.asanyarray(frame.get_data()).copy() if kind == "depth" else None
-        found.setdefault(kind, []).append((frame.timestamp, pixels))
+        units = np.asanyarray(frame.get_data()).copy() if kind == "depth" else None
+        found.setdefault(kind, []).append((frame.timestamp, units))
     while sensors:
         sensors[-1].stop()
         sensors.pop().close()
@@ -97,9 +108,9 @@ def test_a_db3_has_the_pixels_and_stamps_that_the_library_plays(recording: Path)
         for m in messages
         if m.channel.topic == topics["depth"]
     }
-    for t_ms, pixels in library["depth"]:
-        assert pixels is not None
-        assert np.array_equal(pictures[round(t_ms)], pixels)
+    for t_ms, units in library["depth"]:
+        assert units is not None
+        assert np.array_equal(pictures[round(t_ms)], units)
 
 
 def _inside(payload: bytes) -> NDArray[Any]:
@@ -112,8 +123,8 @@ def test_headers_say_what_the_log_says(recording: Path) -> None:
     log = opened(recording)
     messages = list(log.messages())
     log.close()
-    for message in messages:
-        assert _header_ns(message.payload) == message.log_ns == message.publish_ns
+    for sent in messages:
+        assert _header_ns(sent.payload) == sent.log_ns == sent.publish_ns
     assert min(m.log_ns for m in messages) == START_MS * 1e6
     assert log.start_ns == messages[0].log_ns
 
@@ -137,9 +148,32 @@ def test_the_unit_of_depth_is_told(recording: Path) -> None:
     for path, topic in ((recording, f"{DEPTH}/compressedDepth"), (bag, DEPTH)):
         log = opened(path)
         told = {channel.topic: dict(channel.metadata) for channel in log.topics()}
-        assert told[topic] == {"modality": "depth", "scale": "0.001"}
-        assert all(not other for name, other in told.items() if name != topic)
+        assert told[topic] == {"stream": "depth", "modality": "depth", "scale": "0.001"}
+        assert all(list(other) == ["stream"] for name, other in told.items() if name != topic)
         log.close()
+
+
+def test_a_recording_becomes_the_streams_of_its_camera(recording: Path) -> None:
+    log = open_log(recording)
+    assert {(s.name, s.modality) for s in log.streams} == {
+        ("depth", "depth"),
+        ("color", "vision"),
+        ("imu", "imu"),
+    }
+    samples = [e.sample for e in log.events() if isinstance(e, Arrived)]
+    log.close()
+    nearest = next(s for s in samples if s.stream == "depth")
+    metres = pixels(nearest)
+    expected = depth_units(0) * np.float32(METRES_PER_UNIT)
+    assert np.allclose(metres, expected, atol=1e-6)
+    colour = next(s for s in samples if s.stream == "color")
+    assert np.array_equal(pixels(colour), colour_pixels(0))
+    blocks = [s.data for s in samples if isinstance(s.data, ImuBlock)]
+    rates = np.concatenate([block.values for block in blocks])
+    stamps = np.concatenate([block.t_ns for block in blocks])
+    t_s = (stamps - START_MS * 1e6) / 1e9
+    assert np.allclose(rates[:, 5], [turning(t)[2] for t in t_s], atol=1e-3)
+    assert np.allclose(rates[:, :3], [acceleration(t) for t in t_s], atol=1e-3)
 
 
 def test_a_bag_has_the_pixels_and_stamps_that_the_library_plays() -> None:
@@ -153,12 +187,12 @@ def test_a_bag_has_the_pixels_and_stamps_that_the_library_plays() -> None:
     for kind, topic in (("depth", DEPTH), ("color", COLOUR)):
         mine = [m for m in messages if m.channel.topic == topic]
         assert len(mine) == len(library[kind])
-        for message, (t_ms, pixels) in zip(mine, library[kind], strict=True):
-            assert abs(message.log_ns / 1e6 - t_ms) < 1
-            if pixels is not None:
+        for sent, (t_ms, units) in zip(mine, library[kind], strict=True):
+            assert abs(sent.log_ns / 1e6 - t_ms) < 1
+            if units is not None:
                 # Behind the pixels are four bytes too many.
-                stored = np.frombuffer(message.payload[-pixels.nbytes - 4 : -4], "<u2")
-                assert np.array_equal(stored.reshape(pixels.shape), pixels)
+                stored = np.frombuffer(sent.payload[-units.nbytes - 4 : -4], "<u2")
+                assert np.array_equal(stored.reshape(units.shape), units)
 
 
 class Told:

@@ -113,7 +113,7 @@ def test_motion_is_in_the_units_of_the_format(name: str) -> None:
     mine = [m for m in messages if m.channel.topic == "/imu-right"]
     acceleration, rate = MOTION[name]
     values = imu_message.decode([m.payload for m in mine])
-    assert np.array_equal(values[0], np.float32([*acceleration, *rate]))
+    assert np.array_equal(values[0], np.array([*acceleration, *rate], np.float32))
     # Somebody wears them: gravity, and the head turns slowly.
     assert 7 < np.linalg.norm(values[:, :3], axis=1).mean() < 12
     assert np.linalg.norm(values[:, 3:], axis=1).max() < 5
