@@ -16,7 +16,9 @@ from sources.replay.container import Message
 from sources.replay.containers import Container
 from sources.replay.db3 import LARGEST_VALUE, Db3Log
 from sources.replay.kinds import container_of
+from sources.replay.log import open_log
 from streamer.errors import SourceLost
+from streamer.logfile import Schema
 from tests.needs import shared
 
 FILES = ["cdr_test_0.db3", "message_compression_0.db3", "talker.db3"]
@@ -104,14 +106,19 @@ def test_definitions_come_from_the_bag_or_from_the_distribution() -> None:
     )
 
 
-def test_a_type_that_nobody_knows_is_named_and_its_messages_are_given(tmp_path: Path) -> None:
+def test_messages_of_a_type_that_nobody_knows_are_given(tmp_path: Path) -> None:
     path = written(tmp_path / "x.db3", 5)
     with closing(sqlite3.connect(path)) as database:
         database.execute("UPDATE topics SET type = 'acme_msgs/msg/Anvil'")
         database.commit()
     messages, problems = read(path)
-    assert len(messages) == 5
-    assert problems == {"definition of acme_msgs/msg/Anvil is missing": 1}
+    schemas = [m.channel.schema for m in messages]
+    assert schemas == [Schema("acme_msgs/msg/Anvil", "ros2msg", b"")] * 5
+    assert not problems
+    opened = open_log(path)
+    assert not list(opened.events())
+    assert opened.problems == {"/t: no definition of acme_msgs/msg/Anvil": 5}
+    opened.close()
 
 
 def test_reading_begins_where_it_is_asked_to(tmp_path: Path) -> None:
