@@ -36,9 +36,10 @@ def _stepwise(
     """In steps, so that damage in the middle leaves what is before it."""
     parts: list[bytes] = []
     size, given = 0, packed
-    while not machine.eof and size < limit:
+    # One more than agreed: the last byte alone does not tell that the end has been seen.
+    while not machine.eof and size <= limit:
         try:
-            part = machine.decompress(given, min(STEP, limit - size))
+            part = machine.decompress(given, min(STEP, limit + 1 - size))
         except (OSError, RuntimeError):
             if not size:
                 raise
@@ -48,7 +49,7 @@ def _stepwise(
             break
         parts.append(part)
         size += len(part)
-    return b"".join(parts), bool(machine.eof)
+    return b"".join(parts)[:limit], bool(machine.eof) and size <= limit
 
 
 def _zstd(packed: bytes, limit: int) -> tuple[bytes, bool]:
