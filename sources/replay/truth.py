@@ -29,7 +29,5 @@ def truth(message: Message) -> Truth:
         told = _Told.model_validate(json.loads(message.payload))
     except (ValidationError, UnicodeDecodeError, json.JSONDecodeError, RecursionError):
         raise ValueError("not a truth") from None
-    present: dict[Modality, tuple[str, ...]] = {
-        modality: tuple(names) for modality, names in told.present.items()
-    }
+    present: dict[Modality, tuple[str, ...]] = {m: tuple(n) for m, n in told.present.items()}
     return Truth(told.s, Span(told.t0 * 1000, told.t1 * 1000), present)

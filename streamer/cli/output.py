@@ -64,7 +64,8 @@ def live_view() -> Generator[Callable[[RenderableType], None], None, None]:
         return
     shown: list[RenderableType] = []
     yield shown.append
-    console.print(*shown)
+    if shown:
+        console.print(*shown)
 
 
 @contextmanager

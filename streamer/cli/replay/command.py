@@ -90,7 +90,7 @@ def replay(
         of = extent(source)
         settings = cut(settings, part, of)
         if verify:
-            report, line = _verified(settings, of, pace, against, digests)
+            report, line = verified(settings, of, pace, against, digests)
         else:
             report, line = _replayed(settings, of, pace, digests), ""
     if verify:
@@ -122,7 +122,7 @@ def _replayed(
     return _run(settings, of, pace, settings.plan(), None, digests)[0]
 
 
-def _verified(
+def verified(
     settings: RunConfig, of: Extent, pace: float | None, against: Path | None, digests: Path | None
 ) -> tuple[dict[str, Any], str]:
     """The report of a replay that publishes nothing, and the one line of its outcome."""

@@ -123,7 +123,10 @@ class Verifier:
         if stopped:
             return UNKNOWN, f"unknown: stopped early; {self._so_far()}"
         windows.finish(whole=summary is not None)
-        first = windows.first or (self._cosines.first if self._cosines else "")
+        first = windows.first
+        if not first and self._cosines is not None and not reference.lost:
+            # What the recorder left out, the live run's windows had.
+            first = self._cosines.first
         if not first and summary is not None:
             first = self._last_word(summary)
         if first or reference.damage:
