@@ -177,14 +177,16 @@ def rewrite(path: Path, out: Path, edit: Callable[[list[Step]], list[Step]]) -> 
 
 
 def shuffled(within_ns: int, seed: int = 0) -> Callable[[list[Step]], list[Step]]:
-    """Samples in another order of arrival: each as late as it may be, and no later.
+    """Samples of each stream in another order of arrival: as late as they may be, and no later.
 
-    The clock stays as it was at each place in the order.
+    The clock stays as it was at each place. It stands in for streams that were silent or far
+    behind, which happens to a busy machine: what came around that keeps its place, for there one
+    that is later still may be too late.
     """
 
     def edit(found: list[Step]) -> list[Step]:
         late = np.random.default_rng(seed)
-        places = [n for n, step in enumerate(found) if step.sample is not None]
+        edited = list(found)
 
         def due(place: int) -> float:
             took = found[place].sample
@@ -193,18 +195,40 @@ def shuffled(within_ns: int, seed: int = 0) -> Callable[[list[Step]], list[Step]
             block_ns = took.duration_ns if found[place].messages[0].channel.topic in BLOCKS else 0
             return took.t_ns + late.uniform(0, within_ns - block_ns)
 
-        order = sorted(places, key=due)
-        edited = list(found)
-        for place, source in zip(places, order, strict=True):
-            was, now = found[source], found[place].entry
-            assert isinstance(was.entry, Took)
-            assert isinstance(now, Took)
-            edited[place] = Step(replace(was.entry, now_ns=now.now_ns), was.messages)
+        for places in _steady(found):
+            for place, source in zip(places, sorted(places, key=due), strict=True):
+                was, now = found[source].sample, found[place].sample
+                assert was is not None
+                assert now is not None
+                edited[place] = Step(replace(was, now_ns=now.now_ns), found[source].messages)
         return edited
 
     return edit
 
 
+def _steady(found: list[Step]) -> Iterator[list[int]]:
+    """Places of samples of one stream that came steadily, one run of them after the other."""
+    runs: dict[str, list[int]] = {}
+    began: dict[str, int] = {}
+    before: dict[str, int] = {}
+    for place, step in enumerate(found):
+        took = step.sample
+        if took is None:
+            continue
+        silent = took.now_ns - before.get(took.stream, 0) > STEADY_NS
+        before[took.stream] = took.now_ns
+        if silent:
+            began[took.stream] = took.now_ns
+        recovering = took.now_ns - began[took.stream] < STEADY_NS
+        if silent or recovering or took.now_ns - took.t_ns > STEADY_NS:
+            if run := runs.pop(took.stream, None):
+                yield run
+        else:
+            runs.setdefault(took.stream, []).append(place)
+    yield from runs.values()
+
+
+STEADY_NS = 300 * MS
 BLOCKS = ("/microphone", "/imu")
 
 
