@@ -192,6 +192,8 @@ def _decoder(codec: str) -> "VideoCodecContext":
         raise TypeError(f"{codec}: no decoder of video")
     # One thread: more give the same pictures later. The limit is for what a header may claim.
     decoder.thread_count = 1
-    decoder.flags |= Flags.low_delay
+    if codec == "h264":
+        # Not H.265, whose decoder then leaves out what comes out of order.
+        decoder.flags |= Flags.low_delay
     decoder.options = {"max_pixels": str(LARGEST_PICTURE)}
     return decoder
