@@ -60,6 +60,8 @@ bench: $(READY)
 	$(BIN)/python -m benchmarks.towers
 	$(BIN)/python -m benchmarks.world
 	$(BIN)/python -m benchmarks.isolation
+	$(BIN)/python -m benchmarks.recording
+	$(BIN)/python -m benchmarks.replay
 
 clean:
 	rm -rf .venv .demo .pytest_cache .ruff_cache .hypothesis
