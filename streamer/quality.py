@@ -25,17 +25,17 @@ def coverage(span: Span, samples: Sequence[Sample]) -> tuple[float, int]:
     device that lost nothing, and counts as covered.
     """
     missing = gaps = 0
-    cursor = span.start_ns
-    period = span.length_ns
+    cursor, end_ns = span.start_ns, span.end_ns
     for sample in samples:
-        period = _period_ns(sample)
-        hole = min(sample.t_ns, span.end_ns) - cursor
-        if hole > 0 and hole >= period:
+        t_ns = sample.t_ns
+        hole = min(t_ns, end_ns) - cursor
+        # Nearly always there is none, and the period need not be known.
+        if hole > 0 and hole >= _period_ns(sample):
             missing += hole
             gaps += 1
-        cursor = max(cursor, sample.end_ns)
-    hole = span.end_ns - cursor
-    if hole > 0 and hole >= period:
+        cursor = max(cursor, t_ns + sample.duration_ns)
+    hole = end_ns - cursor
+    if hole > 0 and hole >= (_period_ns(samples[-1]) if samples else span.length_ns):
         missing += hole
         gaps += 1
     return 1 - missing / span.length_ns, gaps

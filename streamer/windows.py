@@ -198,8 +198,9 @@ class Windower:
 
     def _cut(self, span: Span) -> Window | None:
         upto = bisect_left(self._samples, span.end_ns, key=_stamp)
-        overlapping = [s for s in self._samples[:upto] if s.end_ns > span.start_ns]
-        inside = tuple(part for s in overlapping if (part := _within(s, span)) is not None)
+        start_ns = span.start_ns
+        overlapping = [s for s in self._samples[:upto] if s.t_ns + s.duration_ns > start_ns]
+        inside = tuple([part for s in overlapping if (part := _within(s, span)) is not None])
         if not inside:
             return None
         quality = assess(span, overlapping, late=self._late, dropped=self._take_dropped())
@@ -229,16 +230,18 @@ def _stamp(sample: Sample) -> int:
 
 def _within(sample: Sample, span: Span) -> Sample | None:
     """The part of a sample taken inside the span; blocks are cut without copying."""
-    if isinstance(sample.data, AudioBlock):
-        return _cut_audio(sample, sample.data, span)
-    if isinstance(sample.data, ImuBlock):
-        return _cut_imu(sample, sample.data, span)
-    return sample if sample.t_ns >= span.start_ns else None
+    inside = span.start_ns <= sample.t_ns
+    data = sample.data
+    if not isinstance(data, AudioBlock | ImuBlock):
+        return sample if inside else None
+    if inside and sample.t_ns + sample.duration_ns <= span.end_ns:
+        return sample
+    if isinstance(data, AudioBlock):
+        return _cut_audio(sample, data, span)
+    return _cut_imu(sample, data, span)
 
 
 def _cut_audio(sample: Sample, block: AudioBlock, span: Span) -> Sample | None:
-    if span.start_ns <= sample.t_ns and sample.end_ns <= span.end_ns:
-        return sample
     rate, count = block.rate_hz, len(block.samples)
     # The nearest sample to each edge. Stamps are rounded to a nanosecond, so rounding up would
     # now and then lose the sample that lies exactly on the edge.
@@ -253,8 +256,6 @@ def _cut_audio(sample: Sample, block: AudioBlock, span: Span) -> Sample | None:
 
 
 def _cut_imu(sample: Sample, block: ImuBlock, span: Span) -> Sample | None:
-    if span.start_ns <= sample.t_ns and sample.end_ns <= span.end_ns:
-        return sample
     first, last = np.searchsorted(block.t_ns, (span.start_ns, span.end_ns)).tolist()
     if first >= last:
         return None
