@@ -56,10 +56,11 @@ def of_window(window: Window) -> str:
     total = hashlib.blake2b(window.stream.encode(), digest_size=16)
     span = window.span
     total.update(_STAMPS.pack(span.start_ns, span.end_ns, len(window.samples)))
+    parts: list[bytes] = []
     for sample in window.samples:
-        total.update(_STAMPS.pack(sample.t_ns, sample.duration_ns, 0))
-        for content in _content(sample.data):
-            total.update(content)
+        parts.append(_STAMPS.pack(sample.t_ns, sample.duration_ns, 0))
+        parts += _content(sample.data)
+    total.update(b"".join(parts))
     return total.hexdigest()
 
 
