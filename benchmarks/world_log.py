@@ -11,7 +11,7 @@ from configs.schema import RunConfig
 from sinks.mcap.file import McapFile
 from sources.recording.about import About
 from sources.recording.encode import Pictures
-from sources.recording.recorder import CHUNK_NS
+from sources.recording.parts import CHUNK_NS
 from sources.recording.recording import Recording
 from sources.world.source import World
 from streamer.events import Arrived, Passed

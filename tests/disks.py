@@ -12,6 +12,7 @@ from sources.replay.container import Chunk, McapLog
 from sources.replay.own import OwnLog
 from streamer.events import Arrived, Event
 from streamer.logfile import ChannelSpec
+from streamer.types import Truth
 
 
 class SlowFile(McapFile):
@@ -44,7 +45,14 @@ class FullFile(McapFile):
 class BrokenFile(McapFile):
     """Has a bug."""
 
-    def message(self, channel: ChannelSpec, log_ns: int, sensor_ns: int, payload: bytes) -> None:
+    def message(
+        self,
+        channel: ChannelSpec,
+        log_ns: int,
+        sensor_ns: int,
+        payload: bytes,
+        sequence: int | None = None,
+    ) -> None:
         raise ZeroDivisionError(f"a bug at {channel.topic}")
 
 
@@ -52,7 +60,7 @@ def events_of(path: Path) -> list[Event]:
     """What a recording says happened. What was cut off is no matter, anything else is."""
     log = OwnLog(path)
     try:
-        events = list(log.events())
+        events = [item for item in log.events() if not isinstance(item, Truth)]
         assert all(problem.startswith("cut off") for problem in log.problems), log.problems
         return events
     finally:

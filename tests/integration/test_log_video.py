@@ -18,7 +18,7 @@ from sources.replay.own import OwnLog
 from sources.world import live
 from streamer.events import Arrived
 from streamer.ticks import make_join
-from streamer.types import NS_PER_S, Sample
+from streamer.types import NS_PER_S, Sample, Truth
 
 SECONDS = 4.0
 
@@ -43,6 +43,7 @@ def replayed(path: Path) -> str:
     log, running = OwnLog(path), RunningDigest()
     join = make_join(log.streams, log.about.plan)
     for event in log.events():
+        assert not isinstance(event, Truth)
         for tick in join.take(event):
             running.add(digest(tick))
     assert not log.problems
@@ -95,6 +96,7 @@ def test_recorded_again_from_the_middle_it_stands_for_itself(log: Path, tmp_path
     path = tmp_path / "part.mcap"
     recording = Recording(McapFile(path), source.about)
     for event in source.events(None, start_ns):
+        assert not isinstance(event, Truth)
         recording.take(event)
     recording.close_chunk()
     recording.finish()

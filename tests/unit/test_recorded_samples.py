@@ -18,6 +18,7 @@ from sources.recording.journal import Took
 from sources.recording.pictures import Encoded, Look
 from sources.recording.sound import from_int16, to_int16
 from sources.replay.container import Message
+from sources.replay.decode import Films
 from sources.replay.decode import sample as read
 from sources.scaled import Scaled
 from streamer.types import (
@@ -49,7 +50,7 @@ def there_and_back(sample: Sample, **how: Any) -> Sample:
     data = kept.sample.data
     look = data.look if isinstance(data, Encoded) else Look()
     took = Took(0, "s", T_NS, sample.duration_ns, len(messages), sample.clock, look)
-    return read(took, sample.modality, messages)
+    return read(took, sample.modality, messages, Films())
 
 
 def picture(height: int = 48, width: int = 64) -> NDArray[np.uint8]:

@@ -354,7 +354,7 @@ async def test_a_bug_in_the_recorder_ends_the_run_with_its_own_traceback(tmp_pat
 
     with pytest.raises(ZeroDivisionError, match="a bug at /left") as caught:
         await run()
-    assert any(entry.path.name == "disks.py" for entry in caught.traceback)
+    assert any(Path(entry.path).name == "disks.py" for entry in caught.traceback)
     add_up(recorder)
 
 
