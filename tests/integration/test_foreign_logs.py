@@ -542,7 +542,7 @@ def test_a_log_of_nothing_that_can_be_read_says_so(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"", "begins with b''"),
+        (b"", "it is empty"),
         (b"RIFF1234", "begins with b'RIFF1234'"),
         (b"\x89MCAP0\n\x01", "line ends were converted"),
     ],

@@ -13,12 +13,12 @@ from sources.recording.pictures import Look
 from streamer.events import Ended, Passed
 from streamer.types import HOST_CLOCK, ClockCard
 
-stamps = st.integers(0, 1 << 62)
+stamps = st.integers(0, 1 << 61)
 names = st.sampled_from(("camera", "imu", "größe", ""))
 cards = st.one_of(
     st.just(HOST_CLOCK),
     st.builds(
-        ClockCard, st.just("device"), st.integers(0, 1 << 40), st.integers(-(1 << 62), 1 << 62)
+        ClockCard, st.just("device"), st.integers(0, 1 << 40), st.integers(-(1 << 61), 1 << 61)
     ),
 )
 looks = st.builds(Look, st.floats(-1e9, 1e9), st.floats(-1e9, 1e9), st.booleans())
