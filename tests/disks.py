@@ -45,14 +45,7 @@ class FullFile(McapFile):
 class BrokenFile(McapFile):
     """Has a bug."""
 
-    def message(
-        self,
-        channel: ChannelSpec,
-        log_ns: int,
-        sensor_ns: int,
-        payload: bytes,
-        sequence: int | None = None,
-    ) -> None:
+    def message(self, channel: ChannelSpec, log_ns: int, sensor_ns: int, payload: bytes) -> None:
         raise ZeroDivisionError(f"a bug at {channel.topic}")
 
 
@@ -60,7 +53,7 @@ def events_of(path: Path) -> list[Event]:
     """What a recording says happened. What was cut off is no matter, anything else is."""
     log = OwnLog(path)
     try:
-        events = [item for item in log.events() if not isinstance(item, Truth)]
+        events = [event for event in log.events() if not isinstance(event, Truth)]
         assert all(problem.startswith("cut off") for problem in log.problems), log.problems
         return events
     finally:

@@ -128,10 +128,12 @@ def test_a_full_disk_stops_the_recording_with_a_state_and_nothing_else(tmp_path:
     result = on_a_full_disk(
         "run", SENSORS, "--seconds", "6", "--json",
         *flags([
-            f"record={{path: {path}, pictures: png}}",
+            f"record={{path: {path}, quality: 100}}",
+            "sources.0.width=640",
+            "sources.0.height=480",
             f"sinks=[{{kind: jsonl, path: {said}, vectors: false}}]",
         ]),
-        kilobytes=200,
+        kilobytes=60,
     )  # fmt: skip
     assert result.code == 1, result.err
     lines: list[dict[str, Any]] = [json.loads(line) for line in said.read_text().splitlines()]

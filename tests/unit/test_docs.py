@@ -54,3 +54,10 @@ def test_links_of_the_documentation_lead_somewhere() -> None:
     for page in pages:
         for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_example_of_recording_is_valid() -> None:
+    (example,) = re.findall(r"^`(record: .*?)`:", PAGE.read_text(), re.MULTILINE)
+    record = RunConfig.model_validate({**BASE, **yaml.safe_load(example)}).record
+    assert record is not None
+    assert set(yaml.safe_load(example)["record"]) == set(type(record).model_fields)

@@ -43,9 +43,9 @@ def test_nor_is_what_would_be_a_part(tmp_path: Path, other: str) -> None:
     (tmp_path / other).write_bytes(b"precious")
     path = tmp_path / "run.mcap"
     assert Record(path=path).file(NEW_YEAR) == path, "without rotation it is in nobody's way"
-    for rotating in (Record(path=path, rotate_s=60.0), Record(path=path, rotate_mb=100.0)):
+    for settings in (Record(path=path, rotate_s=60), Record(path=path, rotate_mb=100)):
         with pytest.raises(ConfigError, match=rf"{other} exists"):
-            rotating.file(NEW_YEAR)
+            settings.file(NEW_YEAR)
 
 
 @pytest.mark.parametrize("other", ["run.x.mcap", "run.01.mcap", "rerun.1.mcap", "run.1.txt"])
