@@ -3,7 +3,7 @@
 import base64
 import struct
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -557,3 +557,21 @@ def test_a_file_that_is_no_log_is_refused_in_one_line(
         open_log(path)
     assert said in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_log_with_bytes_changed_is_read_as_far_as_it_goes(tmp_path: Path, seed: int) -> None:
+    """Without checksums, so that what is damaged reaches the messages."""
+    path = tmp_path / "a.mcap"
+    write_twenty(path, compression=CompressionType.NONE, enable_crcs=False)
+    data = bytearray(path.read_bytes())
+    rng = np.random.default_rng(seed)
+    for _ in range(int(rng.integers(1, 60))):
+        data[int(rng.integers(8, len(data)))] = int(rng.integers(0, 256))
+    path.write_bytes(data[: int(rng.integers(100, len(data)))] if seed % 4 == 0 else data)
+    with suppress(SourceLost), opened(path) as log:
+        for sample in samples(log):
+            if sample.modality in ("vision", "depth"):
+                with suppress(SourceLost):
+                    pixels(sample)
+        assert len(log.problems) < 1000
