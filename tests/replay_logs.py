@@ -31,7 +31,7 @@ STREAMS = (
     StreamInfo("microphone", "audio"),
 )
 CONFIG = """
-sources: [{kind: synthetic, stream: camera, modality: vision}]
+sources: [{kind: synthetic, stream: camera, modality: vision, rate_hz: 10}]
 encoder: {kind: noop, dim: 16}
 labels: false
 """
@@ -173,6 +173,21 @@ def rewrite(path: Path, out: Path, edit: Callable[[list[Step]], list[Step]]) -> 
     for one in metadata:
         if one.name == DIGEST:
             file.metadata(one.name, one.data)
+    file.close()
+
+
+def without(path: Path, out: Path, name: str) -> None:
+    """The log without metadata of that name."""
+    log = McapLog(path)
+    file = McapFile(out)
+    for part in log.parts():
+        if isinstance(part, Metadata) and part.name != name:
+            file.metadata(part.name, part.data)
+        elif isinstance(part, Chunk):
+            for m in part.messages:
+                file.message(m.channel, m.log_ns, m.publish_ns, m.payload)
+            file.close_chunk()
+    log.close()
     file.close()
 
 

@@ -58,7 +58,7 @@ def of_log(path: Path) -> Reference:
 
 
 def of_file(file: DigestFile) -> Reference:
-    """By digests that another replay wrote."""
+    """By digests that another replay of the same log wrote."""
     return Reference(
         file.windows(),
         file.embeddings_of(),
@@ -94,7 +94,9 @@ class Verifier:
         self._reference = reference
         self._cosines: Cosines | None = None
         if reference.number and reference.model_hash in ("", encoder.hash):
-            self._cosines = Cosines(reference.embeddings, first_ns)
+            # A replay saw nothing from before the log, and another one neither.
+            from_ns = first_ns if reference.plan is None else 0
+            self._cosines = Cosines(reference.embeddings, from_ns)
         self._lossy: set[str] = set()
         self.account = Account()
 
