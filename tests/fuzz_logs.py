@@ -103,9 +103,11 @@ def _info(path: Path, output: Path) -> None:
 
 def _recover(path: Path, output: Path) -> None:
     log = McapLog(path)
+    file = McapFile(output)
     try:
-        recover(log, McapFile(output), lambda done, total: None)
+        recover(log, file, lambda done, total: None)
     finally:
+        file.abandon()
         log.close()
         output.unlink(missing_ok=True)
 

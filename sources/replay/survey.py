@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from sources.recording.journal import Left
 from sources.recording.pictures import Encoded, packed_size
-from sources.recording.recorder import Note
+from sources.recording.note import Note
 from sources.replay.presence import Presence
 from sources.replay.steps import Steps
 from streamer.events import Arrived, Event

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TypeAlias
 
 from sources.recording.journal import Left
+from sources.recording.note import Note
 from sources.recording.parts import CHUNK_BYTES, CHUNK_NS
-from sources.recording.recorder import Note
 from sources.recording.recording import Recording
 from sources.replay.log import Log
 from sources.replay.own import OwnLog

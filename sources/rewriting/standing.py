@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from sources.recording.format import OWN_TOPICS
-from sources.recording.recorder import Note
+from sources.recording.note import Note
 from sources.replay.container import MAGIC, Chunk, McapLog
 
 _STATES = "status", "meta"

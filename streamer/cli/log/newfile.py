@@ -29,6 +29,7 @@ def new_log(path: Path, *, profile: str = "") -> Generator[McapFile]:
     except OSError as error:
         raise SinkLost(f"{path}: cannot be written ({error.strerror})") from None
     finally:
+        file.abandon()  # a file that is closed already stays as it is
         part.unlink(missing_ok=True)
 
 
