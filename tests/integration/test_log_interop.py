@@ -33,6 +33,7 @@ from streamer.cli import session
 from streamer.events import Arrived
 from streamer.plan import Plan
 from streamer.types import NS_PER_S, ClockCard, ImuBlock, Sample, StreamInfo
+from tests.needs import ROOT
 
 SECONDS = 2.0
 
@@ -296,3 +297,18 @@ def test_what_was_published_lies_beside_the_sensors(tmp_path: Path) -> None:
     assert all(one.channel.message_encoding == "json" for one in truths)
     assert all("present" in json.loads(one.message.data) for one in truths)
     assert metadata(path)["streamer.digest"]["ticks"] != "0"
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_the_programs_of_the_page_run(
+    number: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    page = (ROOT / "docs/how-to/open-recordings.md").read_text()
+    program = page.split("```python")[number + 1].split("```")[0]
+    make_world_log(tmp_path / "run.mcap", 1.0, "jpeg")
+    monkeypatch.chdir(tmp_path)
+    exec(compile(program, "open-recordings.md", "exec"), {})  # noqa: S102
+    assert len(capsys.readouterr().out.splitlines()) == (30, 200)[number]
