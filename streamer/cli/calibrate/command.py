@@ -94,7 +94,7 @@ def calibrate(
         _check_names(output, plot, with_labels=data is not None or world is not None)
         if world is not None and (files or data is not None):
             raise ConfigError("--world: takes no files beside it")
-        preflight(settings.model_copy(update={"sources": (), "sinks": ()}))
+        preflight(settings.model_copy(update={"sources": (), "sinks": (), "record": None}))
         items = [] if data is None else labelled(data)
         labels = _label_set(settings, items) if items or world is not None else None
         runs = [] if world is not None else _runs(settings, files or [], items)

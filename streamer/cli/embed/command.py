@@ -61,7 +61,7 @@ def embed(
         how = reading(holding)
         settings = settings_for(config, weights, overrides)
         warn_of_builtin(settings)
-        preflight(settings.model_copy(update={"sources": (), "sinks": ()}))
+        preflight(settings.model_copy(update={"sources": (), "sinks": (), "record": None}))
         given = files_of(files, settings.windows.length_s.vision, how)
         plan = file_plan(settings, hop)
         text = bool(given.lines) or (bool(settings.labels) and bool(given.sources))

@@ -103,7 +103,11 @@ def evaluate(
         settings = _settings(model, overrides or ())
         if plot is not None:
             _check_plot(plot, data)
-        preflight(settings.model_copy(update={"sources": (), "sinks": (), "labels": False}))
+        preflight(
+            settings.model_copy(
+                update={"sources": (), "sinks": (), "record": None, "labels": False}
+            )
+        )
         if data is None:
             processes = workers if workers is not None else os.cpu_count() or 1
             report = _world(settings, moments, seed, image_share, processes, plot)

@@ -111,7 +111,11 @@ def search(
         settings = _settings(config, weights, overrides, logs)
         only: Sequence[Sense] = SENSES if modality is None else (modality,)
         still_s = settings.windows.length_s.vision
-        preflight(settings.model_copy(update={"sources": (), "sinks": (), "labels": False}))
+        preflight(
+            settings.model_copy(
+                update={"sources": (), "sinks": (), "record": None, "labels": False}
+            )
+        )
         query = query_of(parts, still_s, how)
         rest = [path for path in paths if not is_log(path)]
         outputs = [path for path in rest if path.suffix in SUFFIXES]

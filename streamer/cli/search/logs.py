@@ -64,12 +64,15 @@ class Log:
     def settings(self, weights: str | None, overrides: Sequence[str]) -> RunConfig:
         """The configuration of the run, on what this machine has. Raises `ConfigError`."""
         name = str(self.path)
+        # What it heard, told and recorded need not be here.
+        log = f"sources=[{{kind: replay, path: {json.dumps(name)}}}]"
+        own = [log, "sinks=[]", "record=null"]
         chosen = [] if weights is None else [f"encoder.weights={json.dumps(weights)}"]
-        settings = parse_run(self.config, name, [*chosen, *overrides])
+        settings = parse_run(self.config, name, [*own, *chosen, *overrides])
         if isinstance(settings.encoder, ImageBindEncoder):
             # A robot's log is searched on a desk.
-            here = ["encoder.device=auto", "encoder.precision=auto"]
-            settings = parse_run(self.config, name, [*here, *chosen, *overrides])
+            own += ["encoder.device=auto", "encoder.precision=auto"]
+            settings = parse_run(self.config, name, [*own, *chosen, *overrides])
         return settings
 
     def check(self, model_hash: str) -> None:

@@ -69,7 +69,7 @@ def _cells(hit: Hit, *, dated: bool) -> dict[str, str]:
         "UTC": when if dated else when[11:],
         "modality": hit.modality,
         "stream": _printable(hit.stream or ""),
-        "also in": ", ".join(map(_printable, hit.also or ())),
+        "also in": " ".join(map(_printable, hit.also or ())),
         "file": _where(hit),
     }
 
