@@ -4,7 +4,7 @@ from collections import Counter
 from itertools import pairwise
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sources.recording.pictures import Encoded
@@ -24,6 +24,7 @@ def pictures(stamps: list[int], rate_hz: float | None = None) -> tuple[list[Samp
     return found + lane.flush(), problems
 
 
+@settings(deadline=None)
 @given(STAMPS)
 def test_every_picture_becomes_a_sample_in_its_place(stamps: list[int]) -> None:
     found, problems = pictures(stamps)
@@ -52,6 +53,7 @@ def test_a_single_picture_stands_for_a_tenth_of_a_second() -> None:
     assert one.duration_ns == 100 * MS
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(-20, 20), min_size=2, max_size=50), st.sampled_from([8000, 44100]))
 def test_blocks_of_sound_tile_whatever_their_stamps_jitter_by(
     jitter_ms: list[int], rate_hz: int
@@ -90,6 +92,7 @@ def motions(stamps: list[int]) -> tuple[list[Sample], Counter[str]]:
     return found + lane.flush(), problems
 
 
+@settings(deadline=None)
 @given(STAMPS)
 def test_every_reading_is_in_one_block_and_stamps_in_a_block_do_not_go_back(
     stamps: list[int],

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rosbags.typesys import Stores, get_typestore
 
@@ -97,6 +97,7 @@ def test_bytes_behind_a_message_are_counted_and_do_no_harm() -> None:
     assert bytes(fields["data"]) == bytes(range(6))
 
 
+@settings(deadline=None)
 @given(cut=st.integers(0, 70), version=st.sampled_from([1, 2]))
 def test_a_message_that_is_cut_off_is_an_error_and_never_a_shorter_message(
     cut: int, version: int
@@ -107,6 +108,7 @@ def test_a_message_that_is_cut_off_is_an_error_and_never_a_shorter_message(
              cdr=version == 2)  # fmt: skip
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200), st.sampled_from([1, 2]))
 def test_any_bytes_are_a_message_or_a_value_error(payload: bytes, version: int) -> None:
     with suppress(ValueError):
