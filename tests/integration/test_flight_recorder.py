@@ -170,6 +170,7 @@ def wait_for(done: Any, child: Child, within_s: float = 60) -> None:
     raise AssertionError(f"nothing within {within_s} s: {child.said}")
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_the_ring_armed_and_the_run_going(tmp_path: Path) -> None:
     # The system refuses any file beyond 64 kB to this process, as a disk that is full would.
     program("prlimit")
