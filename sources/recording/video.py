@@ -150,9 +150,10 @@ class _Group:
     def picture(self, number: int) -> NDArray[np.uint8]:
         with self._pictures.lock:
             found = self._pictures.get(self._place, number) or self._decode(number)
-        if found is None:
-            raise SourceLost(f"a frame of the log: expected {self.codec}, cannot be decoded")
-        return np.asarray(found.to_ndarray(format="rgb24"), np.uint8)
+            if found is None:
+                raise SourceLost(f"a frame of the log: expected {self.codec}, cannot be decoded")
+            # Under the lock too: libav keeps what converts a picture with the picture.
+            return np.asarray(found.to_ndarray(format="rgb24"), np.uint8)
 
     def _decode(self, number: int) -> "Picture | None":
         import av
