@@ -11,8 +11,8 @@ import numpy as np
 
 from sinks.mcap.file import McapFile
 from sources.recording.about import About
-from sources.recording.pictures import Encoded
 from sources.recording.note import Note
+from sources.recording.pictures import Encoded
 from sources.recording.recording import Recording
 from sources.replay.container import McapLog
 from sources.replay.own import OwnLog

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from sources.recording.journal import Left
-from sources.recording.pictures import Encoded, packed_size
 from sources.recording.note import Note
+from sources.recording.pictures import Encoded, packed_size
 from sources.replay.presence import Presence
 from sources.replay.steps import Steps
 from streamer.events import Arrived, Event
