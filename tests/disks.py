@@ -45,7 +45,14 @@ class FullFile(McapFile):
 class BrokenFile(McapFile):
     """Has a bug."""
 
-    def message(self, channel: ChannelSpec, log_ns: int, sensor_ns: int, payload: bytes) -> None:
+    def message(
+        self,
+        channel: ChannelSpec,
+        log_ns: int,
+        sensor_ns: int,
+        payload: bytes,
+        sequence: int | None = None,
+    ) -> None:
         raise ZeroDivisionError(f"a bug at {channel.topic}")
 
 
