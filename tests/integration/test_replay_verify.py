@@ -12,7 +12,7 @@ from sources.recording.about import About
 from sources.recording.journal import Took
 from sources.recording.recording import Recording
 from sources.replay.stored import told
-from streamer.cli.replay.times import clock
+from streamer.cli.times import date
 from streamer.errors import SourceLost
 from streamer.events import Arrived
 from streamer.types import Sample, Truth
@@ -31,7 +31,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def ending(t_ns: int) -> str:
     """The end of the first window that holds an instant, as results say it."""
-    return clock((t_ns // (500 * MS) + 1) * 500 * MS)
+    return date((t_ns // (500 * MS) + 1) * 500 * MS)
 
 
 def test_a_log_passes_as_it_was_recorded(sound: Path) -> None:

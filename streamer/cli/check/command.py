@@ -35,7 +35,7 @@ def check(
     say_logs()
     with one_line_errors("check", as_json=as_json):
         settings = load_sensors(config, overrides or ())
-        preflight(settings)
+        preflight(settings.model_copy(update={"record": None}))
         seen = asyncio.run(_look_at_all(settings.sources, seconds))
     topics = _topics(settings)
     console.print(_table(seen))

@@ -22,8 +22,8 @@ from streamer.cli.log.info import info
 from streamer.cli.log.newfile import new_log
 from streamer.cli.log.progress import shown
 from streamer.cli.log.rewriting import say, write
-from streamer.cli.log.times import moment
 from streamer.cli.output import Json, console, emit, one_line_errors, say_logs
+from streamer.cli.times import moment
 from streamer.errors import ConfigError, SourceLost
 from streamer.plan import Plan
 from streamer.types import Truth

@@ -12,8 +12,8 @@ from sources.recording.recording import Recording
 from sources.rewriting.rewrite import Item, Rewritten, rewrite
 from streamer.cli.log.newfile import new_log
 from streamer.cli.log.progress import shown
-from streamer.cli.log.times import length
 from streamer.cli.output import console
+from streamer.cli.times import length
 from streamer.errors import SourceLost
 from streamer.types import NS_PER_S
 

@@ -5,8 +5,8 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from streamer.cli.log.times import date, length
 from streamer.cli.output import console
+from streamer.cli.times import date, length
 from streamer.types import NS_PER_S
 
 _CHANNELS_SHOWN = 40

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from sources.replay.survey import StreamSurvey, Survey
-from streamer.cli.log.times import date, length
 from streamer.cli.snapshot.drawing import (
     BAD,
     FAINT,
@@ -23,6 +22,7 @@ from streamer.cli.snapshot.drawing import (
     rule_x,
     write,
 )
+from streamer.cli.times import date, length
 from streamer.types import NS_PER_S, Modality
 
 WIDTH = 1200

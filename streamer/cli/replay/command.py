@@ -138,7 +138,7 @@ def verified(
         )
     recorded = reference.plan or (of.about.plan if of.about else settings.plan())
     # Without anything to compare them with, embeddings are not made.
-    update: dict[str, Any] = {"sinks": ()}
+    update: dict[str, Any] = {"sinks": (), "record": None}
     if not reference.number and digests is None:
         update |= {"encoder": NoopEncoder(), "labels": False}
     settings = settings.model_copy(update=update)

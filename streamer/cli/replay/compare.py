@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from sources.recording.digest import RunningDigest, TickDigest
-from streamer.cli.replay.times import clock
+from streamer.cli.times import date
 from streamer.types import Embedding, Vector
 
 _HEX = 8
@@ -61,7 +61,7 @@ def _difference(end_ns: int, recorded: Mapping[str, str], replayed: Mapping[str,
         if a != b:
             was = "not recorded" if a is None else f"recorded {a[:_HEX]}"
             now = "not replayed" if b is None else f"replayed {b[:_HEX]}"
-            return f"{stream} window ending {clock(end_ns)} ({was}, {now})"
+            return f"{stream} window ending {date(end_ns)} ({was}, {now})"
     return ""
 
 
@@ -106,7 +106,7 @@ class Cosines:
         self.lowest = min(self.lowest, cosine)
         if cosine < at_least and not self.first:
             self.first = (
-                f"{embedding.stream} embedding ending {clock(embedding.span.end_ns)} "
+                f"{embedding.stream} embedding ending {date(embedding.span.end_ns)} "
                 f"(cosine {cosine:.5f}, expected at least {at_least:g})"
             )
 

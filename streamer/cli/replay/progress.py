@@ -5,7 +5,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 
 from streamer.cli.progress import Progress, line
-from streamer.cli.replay.times import length
+from streamer.cli.times import position
 from streamer.clock import ReplayClock, monotonic_ns
 from streamer.fusion import FUSED
 from streamer.pipeline import Pipeline
@@ -59,8 +59,8 @@ class ReplayProgress:
         elapsed_s = max(1, monotonic_ns() - self._began_ns) / NS_PER_S
         windows = sum(n for name, n in self._pipeline.published.items() if name != FUSED)
         position_ns = self._clock.now_ns() - self._start_ns
-        of = "" if self._length_ns is None else f" of {length(self._length_ns)}"
-        at = f"{length(self._position_ns)}{of}"
+        of = "" if self._length_ns is None else f" of {position(self._length_ns)}"
+        at = f"{position(self._position_ns)}{of}"
         if self._loop and self._length_ns is not None:
             at += f", pass {position_ns // self._length_ns + 1}"
         times = position_ns / NS_PER_S / elapsed_s

@@ -12,7 +12,7 @@ from sources.replay.log import open_log
 from sources.replay.own import OwnLog
 from sources.replay.source import Replay
 from streamer.cli.replay.substitute import substitute
-from streamer.cli.replay.times import moment
+from streamer.cli.times import moment
 from streamer.errors import ConfigError, SourceLost
 from streamer.plan import Plan
 from streamer.types import NS_PER_S, Truth
@@ -87,6 +87,9 @@ def cut(settings: RunConfig, part: Part, extent: Extent) -> RunConfig:
         raise ConfigError(f"--to {part.end}: expected a time behind the first one")
     if part.loop and part.substitutes:
         raise ConfigError("--loop repeats the log alone: expected no --substitute beside it")
+    if part.substitutes and settings.record is not None:
+        # A log is of one run: its samples have one clock of arrival.
+        raise ConfigError("record: expected none beside --substitute")
     whole = source.streams
     only = source.only
     if part.streams is not None:
@@ -127,8 +130,8 @@ def _about(log: Path) -> About | None:
 
 
 def _checked(settings: RunConfig, sources: tuple[object, ...]) -> RunConfig:
-    """With other sources, under the same rules. A replay records nothing."""
+    """With other sources, under the same rules."""
     try:
-        return RunConfig.model_validate({**dict(settings), "sources": sources, "record": None})
+        return RunConfig.model_validate({**dict(settings), "sources": sources})
     except ValueError as error:
         raise ConfigError(str(error).splitlines()[0]) from None

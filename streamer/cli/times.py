@@ -1,4 +1,4 @@
-"""Times as people write them, on the command line and in one line of a result. Pure."""
+"""Times of a log, as they are given and shown. Pure."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -31,17 +31,27 @@ def moment(option: str, text: str, start_ns: int) -> int:
     return since // timedelta(microseconds=1) * 1000
 
 
-def clock(t_ns: int) -> str:
-    """UTC to the millisecond; the number itself where it lies beyond all calendars."""
+def date(t_ns: int) -> str:
+    """UTC; the number itself where it lies beyond all calendars."""
     try:
-        at = _EPOCH + timedelta(microseconds=t_ns // 1000)
+        return (_EPOCH + timedelta(microseconds=t_ns // 1000)).isoformat(" ", "milliseconds")[:23]
     except OverflowError:
         return f"{t_ns} ns"
-    return f"{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03}"
 
 
 def length(ns: int) -> str:
-    """Minutes and seconds, with hours where there are any."""
+    """In the unit that fits: 12 ms, 3.25 s, 2 h 05 min."""
+    seconds = abs(ns) / NS_PER_S
+    if seconds < 1:
+        return f"{seconds * 1e3:.3g} ms"
+    if seconds < 600:
+        return f"{seconds:.2f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60:02} min"
+
+
+def position(ns: int) -> str:
+    """Minutes and seconds, with hours where there are any: how far a log has been gone through."""
     minutes, seconds = divmod(max(0, ns) // NS_PER_S, 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
