@@ -45,7 +45,8 @@ def unpack(array: cbor2.CBORTag) -> Vector:
 
 def check_unit(vector: Vector) -> float:
     """The length of a vector that is a unit vector within 1 %. Raises ValueError, for NaN too."""
-    length = float(np.linalg.norm(vector.astype(np.float64)))
+    with np.errstate(invalid="ignore"):  # of one kind of NaN it is an error to make another
+        length = float(np.linalg.norm(vector.astype(np.float64)))
     # Written so that NaN fails too.
     if not 0.99 < length < 1.01:
         raise ValueError(f"expected a unit vector, got length {length:.6g}")

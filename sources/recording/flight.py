@@ -27,6 +27,9 @@ from streamer.types import NS_PER_S
 
 log = logging.getLogger(__name__)
 
+HEARD_NS = 2 * NS_PER_S
+"""How long after its time a trigger may be heard: a label is there when its window was encoded.
+The ring holds so much more than the look-back."""
 PACE = 8
 """Chunks of the look-back that are written for each that is new."""
 MOST_TOLD = 100
@@ -70,7 +73,7 @@ class Flight:
         self._settled = settled
         self._files: tuple[PartReport, ...] = ()
         self._packer = Packer(pictures, quality)
-        self._ring = Ring(bounds.before_ns, bounds.ring_bytes)
+        self._ring = Ring(bounds.before_ns + HEARD_NS, bounds.ring_bytes)
         self._states: dict[ChannelSpec, Note] = {}
         self._excerpt: Excerpt | None = None
         self._limit_ns = 0

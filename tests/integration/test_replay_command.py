@@ -146,7 +146,7 @@ def test_damage_is_named_and_the_rest_is_replayed(log: Path, tmp_path: Path) -> 
     content[len(content) // 2] ^= 255
     (tmp_path / "hurt.mcap").write_bytes(content)
     done = replay(str(tmp_path / "hurt.mcap"), "--speed", "max")
-    assert "hurt.mcap: damaged record at byte" in done.err
+    assert "hurt.mcap: damaged chunk" in done.err
     verified = replay(str(tmp_path / "hurt.mcap"), "--speed", "max", "--verify")
     assert verified.code == 1
-    assert "the log is damaged: damaged record at byte" in verified.out
+    assert "the log is damaged: damaged chunk" in verified.out

@@ -62,9 +62,11 @@ def depth(metres: NDArray[np.float32]) -> Drawn:
     if not share:
         body, _ = placed(np.full((*metres.shape, 3), NO_RETURN, np.uint8))
         return Drawn(body, (Note("no pixel has a return", bad=True),))
-    seen = metres[there]
+    # In float64: sums of what a damaged picture may hold are beyond float32.
+    wide = metres.astype(np.float64)
+    seen = wide[there]
     edges = _edges(seen, 0.02)
-    rgb = paint(np.where(there, metres.astype(np.float64), edges[0]), *edges, NEAR_TO_FAR)
+    rgb = paint(np.where(there, wide, edges[0]), *edges, NEAR_TO_FAR)
     rgb[~there] = NO_RETURN
     body, axes = placed(rgb)
     _scale(body, axes, edges, "metres", NEAR_TO_FAR)
@@ -79,7 +81,7 @@ def depth(metres: NDArray[np.float32]) -> Drawn:
         notes.append(Note("hardly any pixel has a return", bad=True))
     if seen.min() == seen.max():
         notes.append(Note("every return is at the same distance", bad=True))
-    elif striped(np.where(there, metres, np.nan)):
+    elif striped(np.where(there, wide, np.nan)):
         notes.append(Note("stripes: neighbours differ too much: are the bytes swapped?", bad=True))
     return Drawn(body, tuple(notes))
 
@@ -94,12 +96,12 @@ def heat(values: NDArray[Any]) -> Drawn:
         notes = [Note(f"{span}; 8-bit picture, without temperatures")]
         return Drawn(body, (*notes, *_flat(values)))
     finite = np.isfinite(values)
-    celsius = np.where(finite, values, np.float32(np.nan))
+    celsius = np.where(finite, values, np.nan).astype(np.float64)
     if not finite.any():
         body, _ = placed(np.zeros((*values.shape, 3), np.uint8))
         return Drawn(body, (Note("no pixel is a number", bad=True),))
     edges = _edges(celsius[finite], 0.005, LEAST_SPAN_C)
-    body, axes = placed(paint(np.where(finite, values.astype(np.float64), edges[0]), *edges, HEAT))
+    body, axes = placed(paint(np.where(finite, celsius, edges[0]), *edges, HEAT))
     _scale(body, axes, edges, "degrees C", HEAT)
     coldest, hottest = float(np.nanmin(celsius)), float(np.nanmax(celsius))
     for index, word in ((np.nanargmin(celsius), "coldest"), (np.nanargmax(celsius), "hottest")):
