@@ -40,6 +40,9 @@ def recorder(
     """
     model = {"model": encoder.name, "model_hash": encoder.hash} if settings.embeddings else {}
     again = [about for source in config.sources if (about := _recorded(source)) is not None]
+    if any(about.live for about in again) and len(again) < len(config.sources):
+        # Their samples came at one clock, those of files at none.
+        raise ConfigError("record: expected a live log as the only source, or none among files")
     began_ns = clock.now_ns()
     about = About(
         live=config.live or any(about.live for about in again),

@@ -18,7 +18,9 @@ from encoders.zeroshot import LabelSet
 from sinks.jsonl import JsonlSink
 from sinks.mcap.published import Published
 from sources.recording.recorder import Recorder
+from sources.replay.source import Replay
 from streamer.cli.recorder import recorder, recording
+from streamer.cli.replay.settings import extent
 from streamer.cli.triggers import armed, check_triggers
 from streamer.clock import ReplayClock, SystemClock
 from streamer.encoding import Labeler
@@ -150,6 +152,7 @@ async def run(
     that `needs_recorder` stops when that fails. `plan` is another than that of `config`.
     """
     host = SystemClock()
+    clock = clock or await asyncio.to_thread(_log_clock, config)
     run_clock = clock or host
     started_ns, cpu_s = host.now_ns(), cpu_seconds()
     labeler, set_hash = await asyncio.to_thread(make_labeler, config, encoder, config.modalities)
@@ -226,6 +229,12 @@ async def run(
         "peak_memory_mb": peak_memory_mb(),
         **({} if keep is None else {"record": keep.report()}),
     }
+
+
+def _log_clock(config: RunConfig) -> ReplayClock | None:
+    """The time of a log goes on in it, also where a log is but one of the sources of a run."""
+    starts = [extent(s).start_ns for s in config.sources if isinstance(s, Replay)]
+    return ReplayClock(None, min(starts)) if starts else None
 
 
 async def _wait_for_sinks(sinks: Sequence[OpenSink], stop: asyncio.Event) -> None:

@@ -79,6 +79,7 @@ def test_without_labels_nothing_can_be_judged() -> None:
     assert result.err.startswith("error: labels: expected a label set")
 
 
+@pytest.mark.slow
 def test_somebody_can_listen_meanwhile_and_a_picture_is_left(tmp_path: Path) -> None:
     at = flags([f"sinks.0.port={free_port()}", *GUESSING])
     listening = started("listen", *at, "--seconds", "60", "--count", "20", "--json")

@@ -32,6 +32,7 @@ def test_the_demo_passes() -> None:
     assert told == [each["state"] for each in result.report["findings"]], "one line a check"
 
 
+@pytest.mark.slow
 def test_a_source_that_hangs_fails_and_the_command_ends(tmp_path: Path) -> None:
     # Opening a pipe waits for somebody who writes, and nothing interrupts it.
     pipe = tmp_path / "ride.mp4"

@@ -152,6 +152,7 @@ def from_files(tmp_path: Path, sources: str) -> Path:
     return log
 
 
+@pytest.mark.slow
 def test_a_run_from_files_replays_exactly(tmp_path: Path) -> None:
     """The sound ends long before the pictures, and they come in no order of each other."""
     film, sound = tmp_path / "film.mkv", tmp_path / "sound.wav"

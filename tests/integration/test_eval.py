@@ -28,6 +28,7 @@ def without_time(report: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in report.items() if key != "wall_s"}
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_the_world_is_scored_and_drawn(config: str, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")

@@ -137,6 +137,7 @@ def running(settings: dict[str, Any], folder: Path) -> Generator[Child, None, No
             process.kill()
 
 
+@pytest.mark.slow
 def test_a_signal_writes_what_was_before_it(tmp_path: Path) -> None:
     triggers = [{"kind": "signal"}, {"kind": "signal", "signal": "SIGUSR2"}]
     settings = config(tmp_path, triggers, before_s=2, after_s=3)

@@ -65,6 +65,7 @@ def test_sensors_are_recorded_and_the_command_says_what(tmp_path: Path) -> None:
     assert stored["record"]["pictures"] == "png"
 
 
+@pytest.mark.slow
 def test_files_are_recorded_whole_and_end_by_themselves(tmp_path: Path) -> None:
     path = tmp_path / "clip.mcap"
     clip = str(ROOT / "tests" / "e2e" / "clip.yaml")
@@ -123,6 +124,7 @@ def on_a_full_disk(*arguments: str, kilobytes: int) -> Result:
     return Result(done.returncode, done.stdout, done.stderr)
 
 
+@pytest.mark.slow
 def test_a_full_disk_stops_the_recording_with_a_state_and_nothing_else(tmp_path: Path) -> None:
     path, said = tmp_path / "run.mcap", tmp_path / "said.jsonl"
     result = on_a_full_disk(
@@ -162,6 +164,7 @@ def test_a_full_disk_stops_the_recording_with_a_state_and_nothing_else(tmp_path:
         assert 0 < record["streams"][stream]["delivered"] <= kept.count(stream)
 
 
+@pytest.mark.slow
 def test_the_command_that_only_records_ends_when_it_cannot(tmp_path: Path) -> None:
     path = tmp_path / "run.mcap"
     result = on_a_full_disk("record", SENSORS, "-o", str(path), kilobytes=60)

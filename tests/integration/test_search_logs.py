@@ -17,13 +17,18 @@ from encoders.imagebind.runtime import ImageBindEncoder
 from encoders.search import combined, cosines
 from sources.recording.format import EMBEDDING, LABEL
 from sources.replay.container import McapLog
+from sources.replay.own import OwnLog
 from streamer.cli.main import app
 from streamer.cli.search.gallery import SENSES, Gallery
 from streamer.cli.search.logs import look, rows_of
+from streamer.events import Arrived
 from streamer.types import NS_PER_S, Modality, Truth
 from tests.e2e.command import Result
 from tests.needs import ROOT
 from tests.world_log import BEGAN_NS, WorldLog
+
+# The whole file shares one recording, which takes as long as many other tests.
+pytestmark = pytest.mark.slow
 
 WORLD = WorldLog(seed=4, seconds=56)
 """A person; a dog and a drone; a tap; a radio and an alarm; rough ground; a tap and a person; a
@@ -255,3 +260,8 @@ def test_recording_a_log_again_keeps_what_happened(folder: Path) -> None:
         log.close()
     assert digests[0] is not None
     assert digests[0] == digests[1]
+    again = OwnLog(folder / "run.mcap")
+    events = [item for item in again.events() if not isinstance(item, Truth)]
+    again.close()
+    stamps = [event.sample.end_ns for event in events if isinstance(event, Arrived)]
+    assert events[-1].now_ns - max(stamps) < 10 * NS_PER_S, "the end has the clock of another day"
