@@ -5,6 +5,7 @@ kept, with the seed that makes it again.
 """
 
 import argparse
+import json
 import os
 import random
 import resource
@@ -15,6 +16,7 @@ import traceback
 from collections import Counter
 from collections.abc import Generator
 from contextlib import contextmanager
+from itertools import cycle
 from pathlib import Path
 from time import perf_counter
 
@@ -38,6 +40,8 @@ MEMORY_BYTES = 1_500_000_000
 """Beyond what the process has: what one file may cost."""
 SECONDS_A_FILE = 60
 SMALL = 300_000
+LEAST = 4
+"""Files of each kind."""
 _DECODED = 20
 
 
@@ -45,16 +49,18 @@ class TooSlow(BaseException):
     """One file took longer than any may."""
 
 
-def corpus(folder: Path) -> list[Path]:
-    """Small logs: ours in every codec, and what there is of others."""
+def corpus(folder: Path) -> dict[str, list[Path]]:
+    """Small logs by kind: ours in every codec, and what there is of others."""
     events = world(1)
-    write(folder / "jpeg.mcap", events)
-    write(folder / "png.mcap", events, png=True)
-    write(folder / "mixed.mcap", mixed(events))
-    found = sorted(folder.glob("*.mcap"))
-    others = sorted((SHARED / "recordings" / "robot_logs").glob("**/*.*"))
-    wanted = (".mcap", ".bag", ".db3")
-    return found + [p for p in others if p.suffix in wanted and 0 < p.stat().st_size < SMALL]
+    ours = {name: folder / f"{name}.mcap" for name in ("jpeg", "mixed", "png")}
+    write(ours["jpeg"], events)
+    write(ours["mixed"], mixed(events))
+    write(ours["png"], events, png=True)
+    found = {f"ours {name}": [path] for name, path in ours.items()}
+    for path in sorted((SHARED / "recordings" / "robot_logs").glob("**/*.*")):
+        if path.suffix in (".mcap", ".bag", ".db3") and 0 < path.stat().st_size < SMALL:
+            found.setdefault(path.suffix, []).append(path)
+    return found
 
 
 def examine(path: Path, output: Path) -> None:
@@ -126,18 +132,24 @@ def _bounded_time() -> Generator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def fuzz(seconds: float, seed: int, keep: Path) -> tuple[int, Counter[str]]:
-    """How many files were opened, and what left the readers, by kind and place."""
+def fuzz(seconds: float, seed: int, keep: Path) -> tuple[Counter[str], Counter[str]]:
+    """How many files of each kind were opened, and what left the readers, by kind and place.
+
+    The kinds take turns, and each gets `LEAST`, however slow the machine is.
+    """
+    opened: Counter[str] = Counter()
     found: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        whole = [path.read_bytes() for path in corpus(folder)]
+        whole = {kind: [p.read_bytes() for p in paths] for kind, paths in corpus(folder).items()}
         _bound_memory()
-        count, until_s = 0, perf_counter() + seconds
-        while perf_counter() < until_s:
+        until_s = perf_counter() + seconds
+        for count, of_kind in enumerate(cycle(whole)):
+            if perf_counter() >= until_s and count >= LEAST * len(whole):
+                break
             chance = random.Random(f"{seed} {count}")  # noqa: S311
             path = folder / "ruined"
-            path.write_bytes(ruined(chance, chance.choice(whole)))
+            path.write_bytes(ruined(chance, chance.choice(whole[of_kind])))
             try:
                 with _bounded_time():
                     examine(path, folder / "out.mcap")
@@ -152,8 +164,8 @@ def fuzz(seconds: float, seed: int, keep: Path) -> tuple[int, Counter[str]]:
                     (keep / f"{seed}-{count}").write_bytes(path.read_bytes())
                     sys.stderr.write(f"seed {seed}, file {count}: {cause}\n")
                     traceback.print_exception(error, limit=-12)
-            count += 1
-    return count, found
+            opened[of_kind] += 1
+    return opened, found
 
 
 def _bound_memory() -> None:
@@ -169,9 +181,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--keep", type=Path, default=Path(tempfile.gettempdir()) / "ruined-logs")
     asked = parser.parse_args()
-    count, found = fuzz(asked.seconds, asked.seed, asked.keep)
-    sys.stdout.write(f"{count} ruined logs, {sum(found.values())} findings {dict(found)}\n")
-    sys.exit(1 if found or not count else 0)
+    opened, found = fuzz(asked.seconds, asked.seed, asked.keep)
+    told = {"opened": opened, "findings": found}
+    sys.stdout.write(f"{opened.total()} ruined logs, {found.total()} findings\n{json.dumps(told)}\n")
+    sys.exit(1 if found else 0)
 
 
 if __name__ == "__main__":
