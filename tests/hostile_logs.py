@@ -19,6 +19,11 @@ HEAD = struct.Struct("<BQ")
 ENDS = (0, 1, 7, 255, 2**16 - 1, 2**31 - 1, 2**31, 2**32 - 1, 2**62, 2**63 - 1, 2**63, 2**64 - 1)
 BOMB = 1 << 27
 
+_TOO_RUINED = (
+    *(struct.error, ValueError, IndexError, RuntimeError),
+    *(zstandard.ZstdError, cbor2.CBORError),
+)
+
 Record = tuple[int, bytes]
 Ruin = Callable[[random.Random, bytes], bytes]
 
@@ -42,7 +47,7 @@ def ruined(chance: random.Random, data: bytes) -> bytes:
         ways = (*BYTES, *STRUCTURE) if data.startswith(MAGIC) else BYTES
         try:
             data = chance.choice(ways)(chance, data)
-        except (struct.error, ValueError, IndexError, RuntimeError, zstandard.ZstdError):
+        except _TOO_RUINED:
             continue  # it is too ruined already for that
     return data
 
