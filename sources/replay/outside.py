@@ -14,6 +14,7 @@ _KINDS = (
     (MAGIC, "MCAP"),
     (b"#ROSBAG V2.0", "ROS 1 bag"),
     (b"SQLite format 3\0", "ROS 2 bag (SQLite)"),
+    (b"VisionRe", "VRS"),
 )
 _MOST_NAMES = 100
 
@@ -21,7 +22,7 @@ _MOST_NAMES = 100
 def kind(path: Path) -> str:
     """By its first bytes. Raises `SourceLost` for what cannot be read."""
     if path.is_dir():
-        return "folder"
+        return "ROS 2 bag (folder)"
     try:
         with path.open("rb") as file:
             head = file.read(16)
