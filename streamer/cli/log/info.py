@@ -12,6 +12,7 @@ from sources.replay.log import Log, open_log
 from sources.replay.outside import McapFacts, kind, look
 from sources.replay.survey import LATENESS_NS, Survey, survey
 from sources.rewriting.rewrite import everything
+from streamer.cli.log.newfile import check_new, new_file
 from streamer.cli.log.progress import Hear, shown
 from streamer.cli.log.report import channel_report, stream_report
 from streamer.cli.log.tables import show
@@ -43,6 +44,8 @@ def info(
         show(report)
         if plot is not None and found is not None:
             _draw(plot, log.name, found)
+        elif plot is not None:
+            console.print(f"{escape(str(plot))}: not drawn: no streams", soft_wrap=True)
     if as_json:
         emit({"command": "log info", "ok": True, **report})
 
@@ -149,14 +152,12 @@ def _lost(found: Survey) -> dict[str, dict[str, int]]:
 def _check(plot: Path | None) -> None:
     if plot is not None and plot.suffix != ".png":
         raise ConfigError(f"--plot: expected a name that ends in .png, got {plot}")
-    if plot is not None and plot.exists():
-        raise ConfigError(f"--plot: {plot}: there already")
+    if plot is not None:
+        check_new(plot)
 
 
 def _draw(plot: Path, name: str, found: Survey) -> None:
     _, encoded = cv2.imencode(".png", timeline(name, found)[:, :, ::-1])
-    try:
-        plot.write_bytes(encoded.tobytes())
-    except OSError as error:
-        raise ConfigError(f"{plot}: cannot be written ({error.strerror})") from None
+    with new_file(plot) as part:
+        part.write_bytes(encoded.tobytes())
     console.print(f"[bold]{escape(str(plot))}[/]", soft_wrap=True)
