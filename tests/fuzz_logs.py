@@ -183,7 +183,9 @@ def main() -> None:
     asked = parser.parse_args()
     opened, found = fuzz(asked.seconds, asked.seed, asked.keep)
     told = {"opened": opened, "findings": found}
-    sys.stdout.write(f"{opened.total()} ruined logs, {found.total()} findings\n{json.dumps(told)}\n")
+    sys.stdout.write(
+        f"{opened.total()} ruined logs, {found.total()} findings\n{json.dumps(told)}\n"
+    )
     sys.exit(1 if found else 0)
 
 

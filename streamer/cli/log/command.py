@@ -12,7 +12,7 @@ from configs.schema import RunConfig
 from encoders.noop import NoopEncoder
 from sources.recording.about import About
 from sources.replay.container import McapLog
-from sources.replay.log import Log, open_log
+from sources.replay.log import open_log
 from sources.replay.own import OwnLog
 from sources.replay.source import Replay
 from sources.rewriting import merge as merging
@@ -22,11 +22,11 @@ from streamer.cli.log.info import info
 from streamer.cli.log.newfile import new_log
 from streamer.cli.log.progress import shown
 from streamer.cli.log.rewriting import say, write
+from streamer.cli.log.span import began, span
 from streamer.cli.output import Json, console, emit, one_line_errors, say_logs
 from streamer.cli.times import moment
 from streamer.errors import ConfigError, SourceLost
 from streamer.plan import Plan
-from streamer.types import Truth
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -126,14 +126,18 @@ def cut_command(
     with one_line_errors("log cut", as_json=as_json):
         source = OwnLog(log)
         try:
-            begin_ns = _began(source, log)
+            begin_ns = began(source)
+            if begin_ns is None:
+                raise SourceLost(f"{log}: nothing happened in it")
             from_ns = None if from_ is None else moment("--from", from_, begin_ns)
             to_ns = None if to is None else moment("--to", to, begin_ns)
             if from_ns is not None and to_ns is not None and from_ns >= to_ns:
                 raise ConfigError(f"--to: expected a time after --from {from_}, got {to}")
             about, names = _only(source.about, streams)
             items = everything(log, source, names, from_ns, to_ns)
-            done = write(output, about, items, None, f"cut from {log.name}")
+            end_ns = to_ns if to_ns is not None else source.end_ns
+            span_ns = None if end_ns is None else (from_ns or begin_ns, end_ns)
+            done = write(output, about, items, span_ns, f"cut from {log.name}")
             done.problems.update(source.problems)
         finally:
             source.close()
@@ -191,20 +195,14 @@ def convert_command(log: LogFile, output: Output, as_json: Json = False) -> None
             about = source.about or About(False, source.streams, _default_plan(log))
             if not about.streams:
                 raise SourceLost(f"{log}: nothing in it is a stream that this program knows")
-            done = write(output, about, everything(log, source), None, f"converted from {log.name}")
+            items = everything(log, source)
+            done = write(output, about, items, span(source), f"converted from {log.name}")
             done.problems.update(source.problems)
         finally:
             source.close()
         report = say(output, done)
     if as_json:
         emit({"command": "log convert", "ok": True, **report})
-
-
-def _began(log: Log, path: Path) -> int:
-    for event in log.events():
-        if not isinstance(event, Truth):
-            return event.now_ns
-    raise SourceLost(f"{path}: nothing happened in it")
 
 
 def _only(about: About, streams: str | None) -> tuple[About, list[str] | None]:

@@ -15,6 +15,7 @@ from sources.rewriting.rewrite import everything
 from streamer.cli.log.newfile import check_new, new_file
 from streamer.cli.log.progress import Hear, shown
 from streamer.cli.log.report import channel_report, stream_report
+from streamer.cli.log.span import span
 from streamer.cli.log.tables import show
 from streamer.cli.log.timeline import timeline
 from streamer.cli.output import Json, console, emit, one_line_errors, say_logs
@@ -65,15 +66,15 @@ def _look(path: Path) -> tuple[dict[str, Any], Survey | None]:
                 raise
             return _report(path, container, facts, None, None, [str(error)]), None
         try:
-            found = _survey(path, log, facts, hear)
+            found = _survey(path, log, hear)
             problems = [f"{count} x {cause}" for cause, count in log.problems.items()]
             return _report(path, container, facts, log, found, problems), found
         finally:
             log.close()
 
 
-def _survey(path: Path, log: Log, facts: McapFacts | None, hear: Hear) -> Survey:
-    begin_ns, end_ns = (0, 0) if facts is None else (facts.first_ns or 0, facts.last_ns)
+def _survey(path: Path, log: Log, hear: Hear) -> Survey:
+    begin_ns, end_ns = span(log) or (0, 0)
     lateness_ns = LATENESS_NS if log.about is None else log.about.plan.lateness_ns
     return survey(
         everything(path, log),

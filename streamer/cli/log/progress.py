@@ -28,7 +28,7 @@ def shown(what: str) -> Generator[Hear]:
             nonlocal told_s
             if perf_counter() - told_s > EVERY_S:
                 told_s = perf_counter()
-                log.info("%s: %s", what, f"{done / total:.0%}" if total else "going on")
+                log.info("%s: %s", what, f"{min(done, total) / total:.0%}" if total else "going on")
 
         yield line
         return
