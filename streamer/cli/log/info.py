@@ -8,13 +8,14 @@ import cv2
 import typer
 from rich.markup import escape
 
+from sources.replay.foreign import ForeignLog
 from sources.replay.log import Log, open_log
 from sources.replay.outside import McapFacts, kind, look
 from sources.replay.survey import LATENESS_NS, Survey, survey
 from sources.rewriting.rewrite import everything
 from streamer.cli.log.newfile import check_new, new_file
 from streamer.cli.log.progress import Hear, shown
-from streamer.cli.log.report import channel_report, stream_report
+from streamer.cli.log.report import channel_report, stream_report, topic_report
 from streamer.cli.log.span import span
 from streamer.cli.log.tables import show
 from streamer.cli.log.timeline import timeline
@@ -118,6 +119,8 @@ def _report(
             "configuration": bool(about.config),
             **{name[:40]: text[:200] for name, text in list(about.more.items())[:20]},
         }
+    elif isinstance(log, ForeignLog):
+        report["channels"] = topic_report(log.container.topics())
     if facts is not None:
         session = facts.session or {}
         report |= {

@@ -1,9 +1,11 @@
 """What `streamer log info` tells, ready for JSON. Pure."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from sources.replay.outside import McapFacts
 from sources.replay.survey import StreamSurvey
+from streamer.logfile import ChannelSpec
 from streamer.types import NS_PER_S
 
 GAPS_TOLD = 5
@@ -39,16 +41,23 @@ def stream_report(stream: StreamSurvey, own: bool) -> dict[str, Any]:
     return report
 
 
+def topic_report(topics: Mapping[ChannelSpec, int]) -> list[dict[str, Any]]:
+    """Of a log whose channels say how many messages they have, and no more."""
+    fullest = sorted(topics.items(), key=lambda pair: -pair[1])[:_MOST_CHANNELS]
+    return [_channel(spec, messages, None) for spec, messages in fullest]
+
+
 def channel_report(facts: McapFacts) -> list[dict[str, Any]]:
     """The fullest first."""
     fullest = sorted(facts.channels.items(), key=lambda pair: -pair[1].bytes)[:_MOST_CHANNELS]
-    return [
-        {
-            "topic": spec.topic[:200],
-            "encoding": spec.encoding[:40],
-            "schema": spec.schema.name[:100] if spec.schema else None,
-            "messages": count.messages,
-            "bytes": count.bytes,
-        }
-        for spec, count in fullest
-    ]
+    return [_channel(spec, count.messages, count.bytes) for spec, count in fullest]
+
+
+def _channel(spec: ChannelSpec, messages: int, size: int | None) -> dict[str, Any]:
+    return {
+        "topic": spec.topic[:200],
+        "encoding": spec.encoding[:40],
+        "schema": spec.schema.name[:100] if spec.schema else None,
+        "messages": messages,
+        "bytes": size,
+    }

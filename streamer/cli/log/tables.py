@@ -126,7 +126,7 @@ def _channels(channels: list[dict[str, Any]]) -> Table:
             escape(channel["encoding"]),
             escape(channel["schema"] or ""),
             str(channel["messages"]),
-            f"{channel['bytes'] / 1e6:.3f}",
+            "" if channel["bytes"] is None else f"{channel['bytes'] / 1e6:.3f}",
         )
     if len(channels) > _CHANNELS_SHOWN:
         table.add_row(f"... {len(channels) - _CHANNELS_SHOWN} more", "", "", "", "")
