@@ -85,7 +85,8 @@ def replay(
         if against is not None and not verify:
             raise ConfigError("--against: expected --verify beside it")
         pace = _pace(speed)
-        settings = base(log, config, overrides or ())
+        proof = verify and against is None and digests is None
+        settings = base(log, config, overrides or (), proof=proof)
         (source,) = (s for s in settings.sources if isinstance(s, Replay))
         of = extent(source)
         settings = cut(settings, part, of)

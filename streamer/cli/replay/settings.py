@@ -11,6 +11,7 @@ from sources.recording.about import About
 from sources.replay.log import open_log
 from sources.replay.own import OwnLog
 from sources.replay.source import Replay
+from sources.replay.stored import told
 from streamer.cli.replay.substitute import substitute
 from streamer.cli.times import moment
 from streamer.errors import ConfigError, SourceLost
@@ -38,9 +39,15 @@ class Part:
     loop: bool = False
 
 
-def base(log: Path, config: str | None, overrides: Sequence[str]) -> RunConfig:
+def base(
+    log: Path, config: str | None, overrides: Sequence[str], *, proof: bool = False
+) -> RunConfig:
     """Encoder, labels and sinks of `config`, else those of the log without its sinks; the one
-    source is the log. Raises `ConfigError`."""
+    source is the log. Raises `ConfigError`.
+
+    `proof`: nothing is encoded but what is held against embeddings of the log. One that was made of
+    a log of others has none, and no configuration either.
+    """
     source = f"{{kind: replay, path: {json.dumps(str(log))}}}"
     if config is not None:
         settings = load(config, overrides)
@@ -53,6 +60,8 @@ def base(log: Path, config: str | None, overrides: Sequence[str]) -> RunConfig:
             raise ConfigError(f"{log}: its configuration has {len(about.config)} characters")
         return parse_run(about.config, str(log), [*here, *overrides])
     if not any(override.startswith("encoder") for override in overrides):
+        if proof and about is not None and not told(log).embeddings:
+            return parse_run("encoder: {kind: noop}", str(log), [*here, "labels=false", *overrides])
         raise ConfigError(
             f"{log}: holds no configuration: say what encodes it with --config (media: ImageBind; "
             "demo: the built-in model), or --set 'encoder={kind: noop}'"
