@@ -135,7 +135,7 @@ def cut_command(
                 raise ConfigError(f"--to: expected a time after --from {from_}, got {to}")
             about, names = _only(source.about, streams)
             items = everything(log, source, names, from_ns, to_ns)
-            end_ns = to_ns if to_ns is not None else source.end_ns
+            end_ns = min((t for t in (to_ns, source.end_ns) if t is not None), default=None)
             span_ns = None if end_ns is None else (from_ns or begin_ns, end_ns)
             done = write(output, about, items, span_ns, f"cut from {log.name}")
             done.problems.update(source.problems)
