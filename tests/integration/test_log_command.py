@@ -3,7 +3,9 @@
 import json
 import os
 import signal
-from collections.abc import Callable, Iterable, Iterator
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -12,6 +14,9 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from rosbags.interfaces import Connection
+from rosbags.rosbag2 import StoragePlugin, Writer
+from rosbags.typesys import Stores, get_typestore
 from typer.testing import CliRunner
 
 from sinks.mcap.file import McapFile
@@ -32,13 +37,14 @@ from streamer.events import Arrived, Event
 from streamer.types import NS_PER_S, Truth
 from tests import replay_logs
 from tests.e2e.command import Result, started
-from tests.foreignlogs import T0_NS, foreign
+from tests.foreignlogs import T0_NS, ForeignWriter, foreign
 from tests.happenings import ABOUT, at, ended, happenings
 from tests.needs import shared
 
 MS = 1_000_000
 RATES_HZ = {"camera": 10, "depth": 5, "imu": 200, "microphone": 8000}
 GAP, LOSS = (200, 20, 20), (214, 120, 0)
+LONG = 80_000_000
 NOOP = ("--set", "encoder={kind: noop}")
 
 
@@ -297,6 +303,40 @@ def _mcap(folder: Path) -> Path:
     return path
 
 
+class _Bag(ForeignWriter):
+    """The same messages into a bag of ROS 2."""
+
+    def __init__(self, bag: Writer) -> None:
+        self._bag = bag
+        self._ros2 = get_typestore(Stores.ROS2_HUMBLE)
+        self._connections: dict[str, Connection] = {}
+
+    def raw(
+        self,
+        topic: str,
+        encoding: str,
+        schema: tuple[str, str, bytes] | None,
+        log_ns: int,
+        payload: bytes,
+    ) -> None:
+        assert encoding == "cdr"
+        assert schema is not None
+        if topic not in self._connections:
+            self._connections[topic] = self._bag.add_connection(
+                topic, schema[0], typestore=self._ros2
+            )
+        self._bag.write(self._connections[topic], log_ns, payload)
+
+
+def _db3(folder: Path) -> Path:
+    with Writer(folder / "bag", version=8, storage_plugin=StoragePlugin.SQLITE3) as bag:
+        writer = _Bag(bag)
+        for n in range(60):
+            writer.imu("/imu", T0_NS + n * 50 * MS, (0.0, 0.0, 9.8, 0.1, 0.2, n / 60))
+    (path,) = (folder / "bag").glob("*.db3")
+    return path
+
+
 def _shared(name: str) -> Callable[[Path], Path]:
     return lambda folder: shared(f"recordings/robot_logs/{name}")
 
@@ -305,6 +345,7 @@ def _shared(name: str) -> Callable[[Path], Path]:
     ("given", "container", "samples"),
     [
         pytest.param(_mcap, "MCAP", {"front": 30}, id="mcap"),
+        pytest.param(_db3, "ROS 2 bag (SQLite)", {"imu": 30}, id="db3"),
         pytest.param(
             _shared("ros1bag/imut_sparkfun_razor_b.bag"),
             "ROS 1 bag",
@@ -447,46 +488,59 @@ def test_what_comes_while_a_file_is_written_is_not_written_over(tmp_path: Path) 
 
 
 @pytest.fixture(scope="module")
-def long(log: Path) -> Path:
-    """One chunk of the log, over and over: seconds of work for `recover`."""
+def long(log: Path) -> Iterator[Path]:
+    """Two chunks of the log, over and over: a second of work for `recover`."""
     path, data = log.with_name("long.mcap"), log.read_bytes()
     opened = McapLog(log)
-    first, second = [part.offset for part in _chunks(opened)][:2]
+    first, _, third = [part.offset for part in _chunks(opened)][:3]
     opened.close()
     with path.open("wb") as file:
         file.write(data[:first])
-        many = data[first:second] * 20
-        for _ in range(200_000_000 // len(many)):
+        many = data[first:third] * 20
+        for _ in range(LONG // len(many)):
             file.write(many)
-    return path
+    yield path
+    path.unlink()
 
 
 def _chunks(log: McapLog) -> Iterator[Chunk]:
     return (part for part in log.parts() if isinstance(part, Chunk))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
-def test_a_signal_leaves_nothing_half(long: Path, tmp_path: Path, number: signal.Signals) -> None:
-    writing = started("log", "recover", str(long), "-o", str(tmp_path / "new.mcap"))
-    try:
-        await_growth(lambda: tmp_path.glob(".new.mcap.*.part"), writing.poll)
-        os.kill(writing.pid, number)
-        out, err = writing.communicate(timeout=60)
-    finally:
-        writing.kill()
-        writing.wait()
-    assert writing.returncode == 128 + number, out + err
-    assert "Traceback" not in err
+def test_signals_leave_nothing_half(long: Path, tmp_path: Path) -> None:
+    numbers = signal.SIGINT, signal.SIGTERM
+    with ExitStack() as stack:
+        writing: dict[signal.Signals, subprocess.Popen[str]] = {}
+        for number in numbers:
+            output = tmp_path / f"{number.name}.mcap"
+            each = writing[number] = started("log", "recover", str(long), "-o", str(output))
+            stack.callback(each.communicate)
+            stack.callback(each.kill)
+        for number in as_they_grow(tmp_path, writing):
+            writing[number].send_signal(number)
+        for number, each in writing.items():
+            out, err = each.communicate(timeout=100)
+            assert each.returncode == 128 + number, out + err
+            assert "Traceback" not in err
     assert names(tmp_path) == set()
 
 
-def await_growth(found: Callable[[], Iterable[Path]], ended: Callable[[], int | None]) -> None:
-    """Until a file is there and has something in it."""
+def as_they_grow(
+    folder: Path, writing: dict[signal.Signals, subprocess.Popen[str]]
+) -> Iterator[signal.Signals]:
+    """Each as soon as its file, under its other name, has something in it."""
+    waiting = set(writing)
     deadline = perf_counter() + 100
-    while not any(path.stat().st_size > 1000 for path in found()):
-        assert ended() is None, "it ended first"
-        assert perf_counter() < deadline
-        os.sched_yield()
+    while waiting:
+        assert perf_counter() < deadline, waiting
+        for number in sorted(waiting):
+            parts = folder.glob(f".{number.name}.mcap.*.part")
+            if any(path.stat().st_size > 1000 for path in parts):
+                waiting.remove(number)
+                yield number
+            else:
+                with pytest.raises(subprocess.TimeoutExpired):  # it has not ended first
+                    writing[number].wait(0.01)
 
 
 def test_after_a_signal_its_handler_is_what_it_was(tmp_path: Path) -> None:
