@@ -14,7 +14,7 @@ import threading
 from collections import Counter, deque
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TypeAlias
 
 from sources.recording.about import About
@@ -36,7 +36,16 @@ BATCH = 16
 RUN = "run"
 """In place of a stream, for what belongs to none: time that passed, and what was published."""
 
+
+@dataclass(frozen=True, slots=True)
+class Losses:
+    """What did not fit into the queue at this place in it, by stream and cause."""
+
+    counts: Counter[tuple[str, str]]
+
+
 Item: TypeAlias = Event | Note | Mark
+Queued: TypeAlias = Item | Losses
 
 
 class Recorder:
@@ -72,7 +81,7 @@ class Recorder:
         self._about, self._open_file = about, open_file
         self._pictures: Pictures = pictures
         self._quality, self._queue_bytes, self._rotation = quality, queue_bytes, rotation
-        self._items: deque[Item] = deque()
+        self._items: deque[Queued] = deque()
         self._bytes = 0
         self._lost: Counter[tuple[str, str]] = Counter()
         self._in_chunk: Counter[str] = Counter()
@@ -182,11 +191,18 @@ class Recorder:
                 account.drop("queue")
                 self._lost[stream, "queue"] += 1
                 return
+            if self._lost:
+                # In the order of the queue: a hole belongs into the file in which it is.
+                self._items.append(self._unsaid())
             self._items.append(item)
             self._bytes += size
             if not self._half_empty:
                 self._roomy.clear()
             self._changed.notify()
+
+    def _unsaid(self) -> Losses:
+        lost, self._lost = self._lost, Counter()
+        return Losses(lost)
 
     def _full(self, size: int) -> bool:
         # One that is larger than the whole queue passes alone.
@@ -246,10 +262,12 @@ class Recorder:
     def _fill(self, parts: Parts | Flight) -> None:
         """Until the run is over and the queue empty."""
         while True:
-            taken, lost, stopping = self._take(parts.due_s)
-            for (stream, cause), count in lost.items():
-                parts.lose(stream, cause, count)
+            taken, stopping = self._take(parts.due_s)
             for item in taken:
+                if isinstance(item, Losses):
+                    for (stream, cause), count in item.counts.items():
+                        parts.lose(stream, cause, count)
+                    continue
                 if isinstance(item, Note):
                     parts.note(item)
                 elif not isinstance(item, Mark):
@@ -277,18 +295,19 @@ class Recorder:
         if (len(self._files), self.state, self.why) != before:
             self._loop.call_soon_threadsafe(self._news.set)
 
-    def _take(self, patience_s: float) -> tuple[list[Item], Counter[tuple[str, str]], bool]:
+    def _take(self, patience_s: float) -> tuple[list[Queued], bool]:
         """A few items at a time, so that what waits is counted where it waits."""
         with self._changed:
             if not self._items and not self._stopping:
                 self._changed.wait(max(0.0, patience_s))
             taken = [self._items.popleft() for _ in range(min(len(self._items), BATCH))]
-            self._bytes -= sum(weight(item) for item in taken)
-            lost, self._lost = self._lost, Counter()
+            self._bytes -= sum(weight(item) for item in taken if not isinstance(item, Losses))
+            if self._lost and not self._items:
+                taken.append(self._unsaid())
             roomy, stopping = self._half_empty, self._stopping
         if roomy and not self._roomy.is_set():
             self._loop.call_soon_threadsafe(self._roomy.set)
-        return taken, lost, stopping
+        return taken, stopping
 
 
 def of(item: Item) -> str:

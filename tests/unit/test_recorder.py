@@ -248,6 +248,29 @@ async def test_a_slow_disk_makes_a_live_run_lose_and_the_file_says_what(tmp_path
         assert metadata(file.path, DIGEST)[f"lost.{stream}.queue"] == str(40 - len(written))
 
 
+async def test_the_part_that_has_the_hole_says_so(tmp_path: Path) -> None:
+    path, opened = tmp_path / "run.mcap", Opener(tmp_path / "run.mcap")
+    started, gate = threading.Event(), threading.Event()
+
+    def open_file() -> LogFile:
+        started.set()
+        gate.wait()
+        return opened()
+
+    rotation = Rotation(ns=1000 * MS)
+    recorder = Recorder(about(), open_file, queue_bytes=5 * LARGE, rotation=rotation)
+    async with recorder.open():
+        await until(started)
+        # Nothing is taken yet: four fit, of which the last two are in the second part.
+        for at_ms in (100, 200, 1500, 1600, 1700, 1800):
+            recorder.heard(arrived(at_ms, size=LARGE), ())
+        recorder.heard(Ended(T0 + 1900 * MS, ("left", "right")), ())
+        gate.set()
+    add_up(recorder)
+    assert recorder.accounts["left"].dropped == {"queue": 2}
+    assert [dict(lost_by_journal(each)) for each in files(path, 2)] == [{}, {("left", "queue"): 2}]
+
+
 async def test_a_run_from_files_waits_for_a_slow_disk_and_loses_nothing(tmp_path: Path) -> None:
     gate = threading.Event()
     file = SlowFile(tmp_path / "run.mcap", gate)
