@@ -25,6 +25,7 @@ from sources.recording.note import Note
 from sources.recording.parts import NEVER, PartReport, Parts, Rotation
 from sources.recording.recording import RecorderState, total
 from streamer.channels import Account
+from streamer.errors import SourceLost
 from streamer.events import Arrived, Ended, Event
 from streamer.logfile import ChannelSpec, LogFile
 from streamer.types import AudioBlock, Data, ImuBlock, RecordingStatus, Tick
@@ -52,8 +53,9 @@ class Recorder:
     """A tap of a run. `state` and `why` tell whether it still records.
 
     `accounts`, by stream: what was heard, and what of it is in closed chunks, which survive the
-    end of this process. What is not in the file is dropped as `queue` (the disk was too slow) or
-    `failed` (it took no more).
+    end of this process. What is not in the file is dropped as `queue` (the disk was too slow),
+    `damaged` (a picture that cannot be decoded, a stamp before 1970) or `failed` (the disk took no
+    more).
 
     With `flight`, which is told what to call when all is in its ring, nothing is written until
     `trigger` is called, and what is in the ring counts as kept.
@@ -271,7 +273,8 @@ class Recorder:
                 if isinstance(item, Note):
                     parts.note(item)
                 elif not isinstance(item, Mark):
-                    parts.take(item)
+                    if not self._keep(parts, item):
+                        continue
                 elif isinstance(parts, Flight):
                     parts.trigger(item)
                 self._in_chunk[of(item)] += 1
@@ -280,6 +283,21 @@ class Recorder:
             self._show(parts)
             if stopping and not taken:
                 return
+
+    def _keep(self, parts: Parts | Flight, event: Event) -> bool:
+        """False for a sample that no log can hold: it is counted, and left out."""
+        try:
+            if isinstance(event, Arrived) and event.sample.t_ns < 0:
+                raise SourceLost("a stamp before 1970")
+            parts.take(event)
+        except SourceLost:
+            # Pictures may have to be decoded to be kept.
+            stream = of(event)
+            parts.lose(stream, "damaged", 1)
+            with self._changed:
+                self.accounts[stream].drop("damaged")
+            return False
+        return True
 
     def _settled(self) -> None:
         with self._changed:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,6 +16,8 @@ from hypothesis import strategies as st
 
 from configs.record import part
 from sinks.mcap.file import McapFile
+from sources.encodings import Colour
+from sources.pictures import EncodedPicture
 from sources.recording.about import About
 from sources.recording.digest import RunningDigest, digest
 from sources.recording.format import DIGEST, SESSION
@@ -295,6 +298,23 @@ async def test_a_run_from_files_waits_for_a_slow_disk_and_loses_nothing(tmp_path
         T0 + (number - 100) * MS for number in range(100, 4100, 100)
     ]
     assert recorder.accounts[RUN].delivered == 40
+
+
+async def test_what_no_log_can_hold_is_left_out_and_counted(tmp_path: Path) -> None:
+    path = tmp_path / "run.mcap"
+    recorder = Recorder(about(), lambda: McapFile(path))
+    torn = EncodedPicture(tmp_path / "7.png", b"\x89PNG and no more", Colour())
+    async with recorder.open():
+        recorder.heard(arrived(100), ())
+        recorder.heard(Arrived(T0, Sample("left", "vision", T0, MS, torn)), ())
+        old = replace(arrived(200).sample, t_ns=-MS)
+        recorder.heard(Arrived(T0 + 200 * MS, old), ())
+        recorder.heard(arrived(300), ())
+    add_up(recorder)
+    assert recorder.state == "closed"
+    assert (recorder.accounts["left"].delivered, recorder.lost) == (2, {"left": {"damaged": 2}})
+    assert [told(e) for e in events_of(path)] == [told(arrived(100)), told(arrived(300))]
+    assert lost_by_journal(path) == {("left", "damaged"): 2}
 
 
 # -- the end of a disk ---------------------------------------------------------------------------
