@@ -57,6 +57,9 @@ class Recorder:
     `damaged` (a picture that cannot be decoded, a stamp before 1970) or `failed` (the disk took no
     more).
 
+    With `lossless`, for runs that wait for `room`, nothing is left out for want of it, whatever the
+    log says that is recorded again.
+
     With `flight`, which is told what to call when all is in its ring, nothing is written until
     `trigger` is called, and what is in the ring counts as kept.
     """
@@ -70,6 +73,7 @@ class Recorder:
         quality: int = 90,
         queue_bytes: int = 64 << 20,
         rotation: Rotation = NEVER,
+        lossless: bool = False,
         flight: Callable[[Callable[[], None]], Flight] | None = None,
     ) -> None:
         self._flight = None if flight is None else flight(self._settled)
@@ -83,6 +87,7 @@ class Recorder:
         self._about, self._open_file = about, open_file
         self._pictures: Pictures = pictures
         self._quality, self._queue_bytes, self._rotation = quality, queue_bytes, rotation
+        self._lossless = lossless
         self._items: deque[Queued] = deque()
         self._bytes = 0
         self._lost: Counter[tuple[str, str]] = Counter()
@@ -189,7 +194,7 @@ class Recorder:
                 return
             # What follows on a mark is the point; too many of them are as bad as anything.
             small = isinstance(item, Ended | Mark) and len(self._items) < 2 * QUEUE_ITEMS
-            if self._about.live and self._full(size) and not small:
+            if not self._lossless and self._full(size) and not small:
                 account.drop("queue")
                 self._lost[stream, "queue"] += 1
                 return

@@ -61,6 +61,7 @@ def recorder(
         quality=settings.quality,
         queue_bytes=round(settings.queue_mb * (1 << 20)),
         rotation=settings.rotation,
+        lossless=not config.live,
         flight=_flight(settings, about),
     )
 

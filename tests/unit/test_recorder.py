@@ -274,16 +274,19 @@ async def test_the_part_that_has_the_hole_says_so(tmp_path: Path) -> None:
     assert [dict(lost_by_journal(each)) for each in files(path, 2)] == [{}, {("left", "queue"): 2}]
 
 
-async def test_a_run_from_files_waits_for_a_slow_disk_and_loses_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("live", [False, True], ids=["files", "log of a live run"])
+async def test_a_run_from_files_waits_for_a_slow_disk_and_loses_nothing(
+    tmp_path: Path, live: bool
+) -> None:
     gate = threading.Event()
     file = SlowFile(tmp_path / "run.mcap", gate)
-    recorder = Recorder(about(live=False), lambda: file, queue_bytes=4 * LARGE)
+    recorder = Recorder(about(live=live), lambda: file, queue_bytes=4 * LARGE, lossless=True)
 
     async def feed() -> None:
         for number in range(100, 4100, 100):
             await recorder.room()
             # Larger than what is left of the queue, and yet not left out.
-            recorder.heard(arrived(number, size=3 * LARGE, live=False), ())
+            recorder.heard(arrived(number, size=3 * LARGE, live=live), ())
             recorder.note(PASSING, T0, b"{}")
 
     async with recorder.open():
@@ -323,7 +326,9 @@ async def test_what_no_log_can_hold_is_left_out_and_counted(tmp_path: Path) -> N
 @pytest.mark.parametrize("live", [True, False], ids=["live", "files"])
 async def test_a_full_disk_ends_the_recording_alone(tmp_path: Path, live: bool) -> None:
     path = tmp_path / "run.mcap"
-    recorder = Recorder(about(live=live), lambda: FullFile(path, 2), queue_bytes=1 << 20)
+    recorder = Recorder(
+        about(live=live), lambda: FullFile(path, 2), queue_bytes=1 << 20, lossless=not live
+    )
     async with recorder.open():
         at = 100
         async with asyncio.timeout(30):
@@ -384,7 +389,10 @@ async def test_a_file_that_cannot_be_made_is_a_state_too(tmp_path: Path) -> None
 
 async def test_a_bug_in_the_recorder_ends_the_run_with_its_own_traceback(tmp_path: Path) -> None:
     recorder = Recorder(
-        about(live=False), lambda: BrokenFile(tmp_path / "run.mcap"), queue_bytes=1 << 20
+        about(live=False),
+        lambda: BrokenFile(tmp_path / "run.mcap"),
+        queue_bytes=1 << 20,
+        lossless=True,
     )
 
     async def run() -> None:
