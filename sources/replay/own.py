@@ -99,6 +99,7 @@ class OwnLog:
             if not isinstance(part, Chunk):
                 continue
             journal, waiting, published, truths = self._sorted(part)
+            was_over = over
             if notes:
                 truths.clear()
             for event in self._happened(
@@ -117,10 +118,11 @@ class OwnLog:
                 for note in published:
                     if (from_ns or 0) <= note.log_ns and (to_ns is None or note.log_ns < to_ns):
                         yield note
+            # Those of the chunk in which the end lies are of what was read, as far as is known.
+            if not was_over and (from_ns is None or latest_ns >= from_ns):
+                yield from self._left(journal)
             if over and (not notes or latest_ns >= (to_ns or 0) + PUBLISHED_NS):
                 return
-            if not over and (from_ns is None or latest_ns >= from_ns):
-                yield from self._left(journal)
         self.problems.update(self._log.problems)
 
     def _happened(

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from sinks.mcap.file import McapFile
 from sources.recording.digest import RunningDigest, digest
 from sources.recording.format import DIGEST, JOURNAL, WINDOWS
+from sources.recording.journal import Left
 from sources.recording.recording import Recording
 from sources.replay.container import McapLog
 from sources.replay.own import OwnLog
@@ -120,6 +121,19 @@ def test_a_cut_has_the_bytes_of_its_time_and_a_digest_of_its_own(
     assert times == [t for t in wanted if from_ns <= t < to_ns]
     # What stood when it began is told at its beginning.
     assert [m[1] for m in messages_of(output) if m[0] == "/streamer/meta"] == [from_ns]
+
+
+def test_a_cut_knows_what_was_left_out_in_the_chunk_in_which_it_ends(tmp_path: Path) -> None:
+    path = tmp_path / "whole.mcap"
+    recording = Recording(McapFile(path), about())
+    rewrite([*world(2)[:20], Left("a_imu", "queue", 3), *world(2)[20:]], recording, lambda _: None)
+    middle_ns = world(2)[30].now_ns  # of the first chunk
+    log = OwnLog(path)
+    for notes in (True, False):
+        found = log.items(from_ns=START_NS, to_ns=middle_ns, notes=notes)
+        assert [item for item in found if isinstance(item, Left)] == [Left("a_imu", "queue", 3)]
+        assert log.lost == {("a_imu", "queue"): 3}
+    log.close()
 
 
 def test_a_cut_of_some_streams_has_nothing_of_the_others(recorded: Path, tmp_path: Path) -> None:
