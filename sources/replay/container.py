@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from io import BytesIO
+from itertools import takewhile
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, TypeAlias
 
@@ -121,6 +122,7 @@ class McapLog:
         self._schemas: dict[int, Schema] = {}
         self._texts = 0
         self._indexed: tuple[Index | None] | None = None
+        self._opening: dict[str, dict[str, str]] | None = None
         try:
             self._file: BinaryIO = path.open("rb")
         except OSError as error:
@@ -204,8 +206,17 @@ class McapLog:
                 found.statistics = r.Statistics.read(record)
         return found
 
+    def opening(self, name: str) -> dict[str, str] | None:
+        """The last metadata of that name before the first messages; by the index, of all."""
+        if self.index() is not None:
+            return self.metadata(name)
+        if self._opening is None:
+            before = takewhile(lambda part: not isinstance(part, Chunk), self.parts())
+            self._opening = {p.name: p.data for p in before if isinstance(p, Metadata)}
+        return self._opening.get(name)
+
     def metadata(self, name: str) -> dict[str, str] | None:
-        """The last metadata of that name, by the index where there is one."""
+        """The last metadata of that name, by the index where there is one; else all is read."""
         index = self.index()
         if index is None:
             found = [p.data for p in self.parts() if isinstance(p, Metadata) and p.name == name]

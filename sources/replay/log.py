@@ -50,8 +50,11 @@ class Log(Protocol):
 
 def open_log(path: Path, topics: Sequence[TopicAs] = ()) -> Log:
     """Told apart by what is in the file. Raises `SourceLost`."""
-    if _begins(path) == MAGIC and _is_ours(path):
-        return OwnLog(path)
+    if _begins(path) == MAGIC:
+        log = McapLog(path)
+        if log.opening(SESSION) is not None:
+            return OwnLog(path, log)
+        log.close()
     container = open_container(path)
     try:
         return ForeignLog(container, topics)
@@ -77,14 +80,6 @@ def open_container(path: Path) -> Container:
         f"{path}: expected a log (MCAP, ROS bag, RealSense recording, VRS), "
         f"it {f'begins with {begins!r}' if begins else 'is empty'}"
     )
-
-
-def _is_ours(path: Path) -> bool:
-    log = McapLog(path)
-    try:
-        return log.metadata(SESSION) is not None
-    finally:
-        log.close()
 
 
 def _begins(path: Path) -> bytes:

@@ -30,15 +30,15 @@ _Told: TypeAlias = tuple[int, Truth]
 class OwnLog:
     """A log that this program recorded. `problems` counts what could not be read, by cause."""
 
-    def __init__(self, path: Path) -> None:
-        """Raises `SourceLost` for what is no log of ours."""
-        self._log = McapLog(path)
-        session = self._log.metadata(SESSION)
+    def __init__(self, path: Path, log: McapLog | None = None) -> None:
+        """Takes over `log`, where it is open. Raises `SourceLost` for what is no log of ours."""
+        self._log = McapLog(path) if log is None else log
+        session = self._log.opening(SESSION)
         if session is None:
             self._log.close()
             raise SourceLost(f"{path}: an MCAP file, but not recorded by this program")
         try:
-            self.about: About = parse(session, (self._log.metadata(CONFIG) or {}).get("yaml", ""))
+            self.about: About = parse(session, (self._log.opening(CONFIG) or {}).get("yaml", ""))
         except ValueError as error:
             self._log.close()
             raise SourceLost(f"{path}: {error}") from None

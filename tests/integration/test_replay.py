@@ -1,7 +1,7 @@
 """A log as a source: its order and its truth again, at a pace, over and over, in parts."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,7 +10,9 @@ import pytest
 
 from configs.schema import RunConfig
 from encoders.noop import OpenNoop
+from sources.replay.container import MAGIC, Attachment, Chunk, McapLog, Metadata
 from sources.replay.log import open_log
+from sources.replay.own import OwnLog
 from sources.replay.source import Replay
 from streamer.cli.replay.settings import Extent, Part, base, cut, extent
 from streamer.clock import ReplayClock, monotonic_ns
@@ -20,7 +22,7 @@ from streamer.pipeline import Pipeline
 from streamer.types import NS_PER_S, Embedding, Health, ImuBlock, Message, Tick, Truth
 from tests import mediafiles
 from tests.doubles import Collector
-from tests.replay_logs import MS, PLAN, START_NS, happened, write
+from tests.replay_logs import CONFIG, MS, PLAN, START_NS, STREAMS, happened, write
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +54,29 @@ def test_a_log_gives_back_what_happened_in_its_order_truth_included(log: Path) -
     opened.close()
     assert not opened.problems
     assert found == [kind(item) for item in happened()]
+
+
+class Counted(McapLog):
+    """Knows how many chunks were unpacked."""
+
+    chunks = 0
+
+    def parts(self, start: int = len(MAGIC)) -> Iterator[Chunk | Metadata | Attachment]:
+        for part in super().parts(start):
+            self.chunks += isinstance(part, Chunk)
+            yield part
+
+
+def test_to_open_a_log_without_an_index_one_chunk_is_unpacked_at_the_most(tmp_path: Path) -> None:
+    path = tmp_path / "killed.mcap"
+    write(path, finish=False)
+    counted = Counted(path)
+    opened = OwnLog(path, counted)
+    assert (opened.streams, opened.about.config) == (STREAMS, CONFIG)
+    assert counted.chunks == 1
+    assert sum(isinstance(item, Arrived) for item in opened.events()) > 200
+    assert counted.chunks > 5
+    opened.close()
 
 
 async def run(settings: RunConfig, clock: ReplayClock) -> tuple[Pipeline, Collector]:
