@@ -1,9 +1,11 @@
 """Disks for recordings: slow, full, broken; and what a recording holds."""
 
 import errno
+import io
 import threading
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from sinks.mcap.file import McapFile
 from sources.recording.format import JOURNAL
@@ -40,6 +42,29 @@ class FullFile(McapFile):
             raise OSError(errno.ENOSPC, "No space left on device")
         self._left -= 1
         super().close_chunk()
+
+
+class DyingCard(type(Path())):
+    """A file of which the disk gives nothing from byte `broken` on."""
+
+    broken = 0
+
+    def open(self, *args: Any, **named: Any) -> Any:
+        return io.BufferedReader(_Dying(self, self.broken))
+
+
+class _Dying(io.FileIO):
+    def __init__(self, path: Path, broken: int) -> None:
+        super().__init__(str(path))
+        self._broken = broken
+
+    def readinto(self, buffer: Any, /) -> int:
+        left = self._broken - self.tell()
+        if left <= 0:
+            raise OSError(errno.EIO, "Input/output error")
+        data = super().read(min(left, len(buffer))) or b""
+        buffer[: len(data)] = data
+        return len(data)
 
 
 class BrokenFile(McapFile):

@@ -127,8 +127,12 @@ class McapLog:
             self._file: BinaryIO = path.open("rb")
         except OSError as error:
             raise SourceLost(f"{path}: cannot be read: {error.strerror}") from None
-        self.size = path.stat().st_size
-        found = self._file.read(len(MAGIC))
+        try:
+            self.size = path.stat().st_size
+            found = self._file.read(len(MAGIC))
+        except OSError as error:
+            self._file.close()
+            raise SourceLost(f"{path}: cannot be read: {error.strerror}") from None
         if found != MAGIC:
             self._file.close()
             raise SourceLost(f"{path}: expected an MCAP file, it begins with {found!r}")
@@ -156,8 +160,11 @@ class McapLog:
     def _tail(self) -> bytes | None:
         if self.size < len(MAGIC) + _FOOTER_BYTES:
             return None
-        self._file.seek(self.size - _FOOTER_BYTES)
-        tail = self._file.read(_FOOTER_BYTES)
+        try:
+            self._file.seek(self.size - _FOOTER_BYTES)
+            tail = self._file.read(_FOOTER_BYTES)
+        except OSError:  # a card that is dying: who reads it all says where
+            return None
         return tail if tail[-len(MAGIC) :] == MAGIC else None
 
     def index(self) -> Index | None:
@@ -223,11 +230,11 @@ class McapLog:
             return found[-1] if found else None
         for entry in reversed(index.metadata):
             if entry.name == name and entry.offset < self.size and entry.length <= LARGEST_TEXTS:
-                self._file.seek(entry.offset)
-                record = self._file.read(entry.length)
                 try:
+                    self._file.seek(entry.offset)
+                    record = self._file.read(entry.length)
                     return r.Metadata.read(ReadDataStream(BytesIO(record[HEAD.size :]))).metadata
-                except (McapError, UnicodeDecodeError, struct.error):
+                except (McapError, UnicodeDecodeError, struct.error, OSError):
                     return None
         return None
 
@@ -243,7 +250,9 @@ class McapLog:
         self._file.seek(start)
         while True:
             self.position = position
-            head = self._file.read(HEAD.size)
+            head = self._read(HEAD.size, position)
+            if head is None:
+                break
             if len(head) < HEAD.size:
                 self._causes.add("cut off", f"at byte {position}")
                 break
@@ -251,7 +260,9 @@ class McapLog:
             if length > min(LARGEST_RECORD, self.size - position - HEAD.size):
                 self._causes.add("cut off or damaged", f"at byte {position}")
                 break
-            body = self._file.read(length)
+            body = self._read(length, position)
+            if body is None:
+                break
             if opcode == Opcode.DATA_END:
                 self._end(body, position, crc if start == len(MAGIC) else None)
                 self.position = self.size
@@ -270,6 +281,14 @@ class McapLog:
             position += HEAD.size + length
         if loose:
             yield Chunk(loose_at, loose)
+
+    def _read(self, size: int, position: int) -> bytes | None:
+        """None where the disk does not give it: what comes before is not lost for that."""
+        try:
+            return self._file.read(size)
+        except OSError as error:
+            self._causes.add("cannot be read", f"at byte {position}: {error.strerror}")
+            return None
 
     def _end(self, body: bytes, position: int, crc: int | None) -> None:
         expected = int.from_bytes(body[:4], "little")

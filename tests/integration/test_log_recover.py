@@ -12,6 +12,8 @@ from sources.recording.format import CONFIG, DIGEST, RECOVERED, SESSION
 from sources.replay.container import Chunk, Index, McapLog
 from sources.replay.own import OwnLog
 from sources.rewriting.recover import Recovered, recover
+from streamer.cli.log.newfile import new_log
+from tests.disks import DyingCard
 from tests.small_logs import events_of, messages_of, world, write
 
 
@@ -112,6 +114,23 @@ def test_one_damaged_chunk_costs_that_chunk_and_the_digest(recorded: Path, tmp_p
     assert any(cause.startswith("damaged chunk") for cause in done.problems)
     before, after = messages_of(recorded), messages_of(tmp_path / "out.mcap")
     assert 0 < len(before) - len(after) < len(before) / 8
+
+
+def test_what_comes_before_a_place_that_the_disk_does_not_give_is_saved(
+    recorded: Path, tmp_path: Path
+) -> None:
+    closed, path = ends_of_chunks(recorded), DyingCard(recorded)
+    (end, count), output = closed[3], tmp_path / "out.mcap"
+    path.broken = end + 1000
+    log = McapLog(path)
+    with new_log(output) as file:
+        done = recover(log, file, lambda read, of: None)
+    log.close()
+    at = done.bytes_read
+    assert end <= at < path.broken
+    assert done.problems == {f"cannot be read, first at byte {at}: Input/output error": 1}
+    assert not done.digest
+    assert messages_of(output) == messages_of(recorded)[:count]
 
 
 def test_a_log_of_others_keeps_numbers_attachments_and_profile(tmp_path: Path) -> None:
