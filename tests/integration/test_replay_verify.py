@@ -1,5 +1,6 @@
 """`streamer replay --verify`: what is as it was recorded passes, and nothing else does."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -7,15 +8,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from encoders.noop import OpenNoop
 from sinks.mcap.file import McapFile
 from sources.recording.about import About
+from sources.recording.digest import RunningDigest
+from sources.recording.encode import Pictures
 from sources.recording.journal import Took
 from sources.recording.recording import Recording
+from sources.replay.own import OwnLog
 from sources.replay.stored import told
+from streamer.cli.replay.compare import Stored
+from streamer.cli.replay.verify import Reference, Verifier
 from streamer.cli.times import date
 from streamer.errors import SourceLost
 from streamer.events import Arrived
-from streamer.types import Sample, Truth
+from streamer.types import Embedding, Ledger, Quality, Sample, Span, Truth
 from tests import replay_logs
 from tests.replay_logs import MS, START_NS, Step, happened, rewrite, shuffled, verdict, write
 
@@ -226,3 +233,31 @@ def test_samples_that_are_wrong_are_wrong_again(tmp_path: Path) -> None:
     write(tmp_path / "wrong.mcap", events)
     status, line = verdict(tmp_path / "wrong.mcap")
     assert status == 0, line
+
+
+@pytest.mark.parametrize(("pictures", "failed"), [("h264", False), ("jpeg", False), ("png", True)])
+def test_streams_whose_pictures_lost_something_are_held_to_less(
+    tmp_path: Path, pictures: Pictures, failed: bool
+) -> None:
+    write(tmp_path / "log.mcap", happened(1), pictures=pictures)
+    log = OwnLog(tmp_path / "log.mcap")
+    made = Embedding(
+        stream="camera",
+        modality="vision",
+        span=Span(START_NS, START_NS + 1),
+        vector=np.array([0.995, 0.0999], np.float32),
+        model="noop",
+        quality=Quality(1.0),
+        labels=None,
+        ledger=Ledger(0, 0),
+    )
+    stored = Stored(made.span.end_ns, made.stream, np.array([1, 0], np.float32))
+    summary = {"windows": RunningDigest().hexdigest()}
+    reference = Reference(iter(()), iter([stored]), summary, 1, "", "", {})
+    verifier = Verifier(reference, OpenNoop(2), START_NS)
+    for event in log.events():
+        if not isinstance(event, Truth):
+            verifier.heard(event, ())
+    log.close()
+    asyncio.run(verifier.publish(made))
+    assert (verifier.verdict(stopped=False)[0] == 1) == failed

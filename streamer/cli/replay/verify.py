@@ -10,6 +10,7 @@ from sinks.wire.embedding import decode_embedding
 from sources.recording.digest import RunningDigest, TickDigest, digest
 from sources.recording.format import EMBEDDING
 from sources.recording.pictures import Encoded
+from sources.recording.video import VideoFrame
 from sources.replay import stored
 from streamer.channels import Account
 from streamer.cli.replay.compare import Cosines, Stored, Windows
@@ -21,7 +22,7 @@ from streamer.protocols import OpenEncoder
 from streamer.types import Counts, Embedding, Message, Tick
 
 EXACT, LOSSY = 0.9999, 0.99
-"""Cosines: of streams that the log holds as they were, and of those that it holds as JPEG."""
+"""Cosines: of streams that the log holds as they were, and of those it holds as JPEG or H.264."""
 PASS, FAIL, UNKNOWN = 0, 1, 2
 
 
@@ -103,7 +104,8 @@ class Verifier:
     def heard(self, event: Event, ticks: Sequence[Tick]) -> None:
         if isinstance(event, Arrived):
             data = event.sample.data
-            if isinstance(data, Encoded) and data.codec == "jpeg":
+            jpeg = isinstance(data, Encoded) and data.codec == "jpeg"
+            if jpeg or isinstance(data, VideoFrame):
                 self._lossy |= {event.sample.stream, FUSED}
         for tick in ticks:
             self.windows.add(digest(tick))
