@@ -69,8 +69,8 @@ def live_view() -> Generator[Callable[[RenderableType], None], None, None]:
 
 
 @contextmanager
-def one_line_errors(command: str, *, as_json: bool) -> Generator[None, None, None]:
-    """Expected errors end the command with one line each: 2 for the configuration, else 1."""
+def one_line_errors(command: str, *, as_json: bool, status: int = 1) -> Generator[None, None, None]:
+    """Expected errors end the command with a line each: 2 for the configuration, else `status`."""
     try:
         yield
     except* StreamerError as group:
@@ -81,7 +81,7 @@ def one_line_errors(command: str, *, as_json: bool) -> Generator[None, None, Non
         if as_json:
             emit({"command": command, "ok": False, "errors": lines})
         wrong_config = any(isinstance(error, ConfigError) for error in errors)
-        raise typer.Exit(2 if wrong_config else 1) from None
+        raise typer.Exit(2 if wrong_config else status) from None
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:

@@ -125,9 +125,20 @@ def test_what_cannot_be_done_is_one_line(log: Path, options: list[str], message:
 
 @pytest.mark.parametrize("name", ["none.mcap", "README.md"])
 def test_what_is_no_log_is_one_line(name: str) -> None:
-    done = replay(name, "--verify")
-    assert done.code == 1
+    for options, status in [(["--verify"], 2), ([], 1)]:
+        done = replay(name, *options)
+        assert done.code == status, "nothing was compared, so nothing differs"
+        assert len(done.err.splitlines()) == 1
+
+
+def test_verify_without_its_model_proves_nothing(log: Path, tmp_path: Path) -> None:
+    encoder = f"encoder={{kind: imagebind, weights: {tmp_path / 'none.pth'}}}"
+    # With digests to write, embeddings are made.
+    at = ["--speed", "max", "--digests", str(tmp_path / "digests.json"), "--set", encoder]
+    done = replay(str(log), *at, "--verify")
+    assert done.code == 2
     assert len(done.err.splitlines()) == 1
+    assert "none.pth" in done.err
 
 
 def test_a_log_without_a_configuration_asks_for_an_encoder(log: Path, tmp_path: Path) -> None:
