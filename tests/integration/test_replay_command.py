@@ -141,6 +141,15 @@ def test_verify_without_its_model_proves_nothing(log: Path, tmp_path: Path) -> N
     assert "none.pth" in done.err
 
 
+def test_verify_takes_the_whole_log_whatever_part_is_configured(log: Path, tmp_path: Path) -> None:
+    part = f"{{kind: replay, path: {log}, only: [camera], from_ns: 1, to_ns: 2, again_s: 1}}"
+    config = tmp_path / "part.yaml"
+    config.write_text(f"sources: [{part}]\nencoder: {{kind: noop}}\nlabels: false\n")
+    done = replay(str(log), "--speed", "max", "--verify", "--config", str(config))
+    assert done.code == 0, done.out + done.err
+    assert done.out.startswith("pass: 36 windows in 9 ticks agree")
+
+
 def test_a_log_without_a_configuration_asks_for_an_encoder(log: Path, tmp_path: Path) -> None:
     bare = tmp_path / "bare.mcap"
     without(log, bare, names.CONFIG)

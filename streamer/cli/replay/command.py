@@ -87,7 +87,7 @@ def replay(
             raise ConfigError("--against: expected --verify beside it")
         pace = _pace(speed)
         proof = verify and against is None and digests is None
-        settings = base(log, config, overrides or (), proof=proof)
+        settings = base(log, config, overrides or (), whole=verify, proof=proof)
         (source,) = (s for s in settings.sources if isinstance(s, Replay))
         of = extent(source)
         settings = cut(settings, part, of)

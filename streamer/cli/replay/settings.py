@@ -1,7 +1,7 @@
 """What a replay runs: the log in the place of the sources, and who encodes and hears it."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,6 +17,8 @@ from streamer.cli.times import moment
 from streamer.errors import ConfigError, SourceLost
 from streamer.plan import Plan
 from streamer.types import NS_PER_S, Truth
+
+_WHOLE: Mapping[str, object] = {"only": (), "from_ns": None, "to_ns": None, "again_s": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +42,15 @@ class Part:
 
 
 def base(
-    log: Path, config: str | None, overrides: Sequence[str], *, proof: bool = False
+    log: Path,
+    config: str | None,
+    overrides: Sequence[str],
+    *,
+    whole: bool = False,
+    proof: bool = False,
 ) -> RunConfig:
     """Encoder, labels and sinks of `config`, else those of the log without its sinks; the one
-    source is the log. Raises `ConfigError`.
+    source is the log: `whole`, or the part that `config` has of it. Raises `ConfigError`.
 
     `proof`: nothing is encoded but what is held against embeddings of the log. One that was made of
     a log of others has none, and no configuration either.
@@ -52,7 +59,8 @@ def base(
     if config is not None:
         settings = load(config, overrides)
         (known, *_) = (*(s for s in settings.sources if isinstance(s, Replay)), Replay(path=log))
-        return _checked(settings, (known.model_copy(update={"path": log}),))
+        part = _WHOLE if whole else {}
+        return _checked(settings, (known.model_copy(update={"path": log, **part}),))
     here = [f"sources=[{source}]", "sinks=[]", "record=null"]
     about = _about(log)
     if about is not None and about.config:
