@@ -161,7 +161,9 @@ def _step(here: Any, part: str, override: str) -> Any:
     if isinstance(here, list):
         return here[_index(here, part, override)]
     if isinstance(here, dict):
-        return here.setdefault(part, {})
+        if here.get(part) is None:
+            here[part] = {}
+        return here[part]
     raise ConfigError(f"--set {override}: nothing below {part}")
 
 

@@ -14,7 +14,7 @@ from rich.markup import escape
 
 from streamer.errors import ConfigError, StreamerError
 
-console = Console(stderr=True, highlight=False)
+console = Console(stderr=True, highlight=False, emoji=False)
 
 Json = Annotated[
     bool, typer.Option("--json", help="Print one JSON object as the last line of the output.")

@@ -46,6 +46,8 @@ def _lines(report: dict[str, Any]) -> list[str]:
         elif report["read_to"] < report["bytes"]:
             lost = report["bytes"] - report["read_to"]
             state = f"[bold yellow]cut off[/] at byte {report['read_to']}: {lost} bytes are lost"
+        elif all("cut off" in problem for problem in report["problems"]):
+            state = "[bold yellow]cut off[/] behind its last chunk"
         else:
             state = "[bold yellow]damaged[/]"
         lines.append(f"{state}, {index}, {report['chunks']} chunks")
@@ -73,7 +75,10 @@ def _lines(report: dict[str, Any]) -> list[str]:
 
 
 def _streams(report: dict[str, Any]) -> Table:
-    table = Table("stream", "kind", "kept as")
+    table = Table()
+    for name in ("stream", "kind", "kept as"):
+        # Names are what one looks for: broken into lines rather than cut short.
+        table.add_column(name, overflow="fold")
     for name in ("samples", "rate", "MB", "starts", "lasts", "gaps"):
         table.add_column(name, justify="right", no_wrap=True)
     for name, stream in report["streams"].items():
@@ -117,7 +122,9 @@ def _stream_lines(name: str, stream: dict[str, Any], begin_ns: int) -> list[str]
 
 
 def _channels(channels: list[dict[str, Any]]) -> Table:
-    table = Table("channel", "encoding", "schema")
+    table = Table()
+    for name in ("channel", "encoding", "schema"):
+        table.add_column(name, overflow="fold")
     for name in ("messages", "MB"):
         table.add_column(name, justify="right", no_wrap=True)
     for channel in channels[:_CHANNELS_SHOWN]:

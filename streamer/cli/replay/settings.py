@@ -72,7 +72,8 @@ def base(
             return parse_run("encoder: {kind: noop}", str(log), [*here, "labels=false", *overrides])
         raise ConfigError(
             f"{log}: holds no configuration: say what encodes it with --config (media: ImageBind; "
-            "demo: the built-in model), or --set 'encoder={kind: noop}'"
+            "demo: the built-in model; with --set 'sinks=[]' where no broker runs), or with "
+            "--set 'encoder={kind: noop}'"
         )
     return parse_run("{}", str(log), [*here, "labels=false", *overrides])
 

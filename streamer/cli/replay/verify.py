@@ -134,8 +134,8 @@ class Verifier:
         if not first and summary is not None:
             first = self._last_word(summary)
         if first or reference.damage:
-            parts = [f"first difference: {first}"] if first else []
-            parts += [f"the log is damaged: {reference.damage}"] if reference.damage else []
+            parts = [f"the log is damaged: {reference.damage}"] if reference.damage else []
+            parts += [f"first difference: {first}"] if first else []
             return FAIL, f"FAIL: {'; '.join(parts)}"
         if summary is None:
             return UNKNOWN, (
@@ -145,6 +145,8 @@ class Verifier:
         if reference.lost:
             lost = ", ".join(f"{n} ({cause})" for cause, n in sorted(reference.lost.items()))
             return UNKNOWN, f"unknown: its recorder left out {lost}; {self._so_far()}"
+        if not windows.running.ticks:
+            return UNKNOWN, "unknown: it is too short for a window, so there is nothing to compare"
         return PASS, f"pass: {self._so_far()}"
 
     def _last_word(self, summary: Mapping[str, str]) -> str:
