@@ -17,7 +17,8 @@ class Record(BaseModel):
     """Sensors, and with `embeddings` what was made of them, in an MCAP file while the run goes on.
 
     The name of the file may hold strftime codes, in UTC: `run-%Y%m%d-%H%M%S.mcap`. With `rotate_mb`
-    or `rotate_s` a full file is closed and the next one begun: run.mcap, run.1.mcap, run.2.mcap.
+    or `rotate_s`, and after 100 000 chunks, a full file is closed and the next one begun: run.mcap,
+    run.1.mcap, run.2.mcap.
 
     `pictures`: of cameras; "png" loses nothing and is eight times as large, "h264" is half as large
     and costs three times the work. `quality` is that of either but "png". `queue_mb` bounds what
@@ -63,7 +64,7 @@ class Record(BaseModel):
         if not path.parent.is_dir():
             raise ConfigError(f"record.path: no such folder: {path.parent}")
         taken = [path] if path.exists() and self.flight is None else []
-        if self.rotate_mb is not None or self.rotate_s is not None:
+        if self.flight is None:  # long ones have parts, whether asked for or not
             taken += [other for other in path.parent.iterdir() if _is_part(other, path)]
         if taken:
             raise ConfigError(

@@ -17,6 +17,9 @@ from streamer.logfile import ChannelSpec, LogFile
 
 CHUNK_NS = 500_000_000
 CHUNK_BYTES = 4 << 20
+MOST_CHUNKS = 100_000
+"""Of a file: the index of so many, of any run, is within what readers take, and the writer keeps
+it in memory. Seven hours at the least, two chunks every half second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +32,11 @@ class Rotation:
 
     bytes: int | None = None
     ns: int | None = None
+    chunks: int = MOST_CHUNKS
 
 
 NEVER = Rotation()
+"""But for the most chunks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +130,10 @@ class Parts:
     def _full(self, lasted_ns: int) -> bool:
         most, recording = self._rotation, self._recording
         size = recording.bytes_written + recording.chunk_bytes
-        return (most.ns is not None and lasted_ns >= most.ns) or (
-            most.bytes is not None and size >= most.bytes
+        return (
+            recording.chunks >= most.chunks
+            or (most.ns is not None and lasted_ns >= most.ns)
+            or (most.bytes is not None and size >= most.bytes)
         )
 
     def _close(self) -> None:

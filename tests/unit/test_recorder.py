@@ -22,7 +22,7 @@ from sources.recording.about import About
 from sources.recording.digest import RunningDigest, digest
 from sources.recording.format import DIGEST, SESSION
 from sources.recording.note import Note
-from sources.recording.parts import Parts, Rotation
+from sources.recording.parts import CHUNK_BYTES, Parts, Rotation
 from sources.recording.recorder import RUN, Recorder
 from streamer.events import Arrived, Ended, Event, Passed
 from streamer.logfile import ChannelSpec, LogFile
@@ -128,6 +128,16 @@ def test_a_recording_is_rotated_by_time_and_every_part_stands_for_itself(tmp_pat
         said = metadata(each, DIGEST)
         assert said["windows"] == report.windows == windows(mine)
         assert int(said["ticks"]) == report.ticks > 0 or each == paths[-1]
+
+
+def test_a_file_of_many_chunks_is_full_without_being_asked(tmp_path: Path) -> None:
+    path = tmp_path / "run.mcap"
+    events = [arrived(at, size=CHUNK_BYTES) for at in range(100, 600, 100)]
+    parts = recorded_in_parts(path, Rotation(chunks=2), events)
+    assert [report.chunks for report in parts.reports] == [2, 2, 2]
+    assert [told(e) for each in files(path, 3) for e in events_of(each)] == [
+        told(e) for e in events
+    ]
 
 
 def windows(events: Sequence[Event]) -> str:
