@@ -9,7 +9,7 @@ from sources.recording.about import About, parse
 from sources.recording.film import KEY_NS
 from sources.recording.format import CONFIG, JOURNAL, OWN_TOPICS, SESSION, TRUTH, WINDOWS
 from sources.recording.journal import Journal, Left, Took, decode
-from sources.recording.recorder import Note
+from sources.recording.note import Note
 from sources.replay import decode as samples
 from sources.replay.causes import MOST_CAUSES, Causes
 from sources.replay.container import MAGIC, Chunk, McapLog, Message
