@@ -63,6 +63,19 @@ def open_log(path: Path, topics: Sequence[TopicAs] = ()) -> Log:
         raise
 
 
+def damage(log: Log) -> Counter[str]:
+    """Of its problems those that took something out of it: a log that was cut off just ends there,
+    and in the logs of others much is odd and all of it there."""
+    ours = log.about is not None
+    return Counter(
+        {
+            cause: count
+            for cause, count in log.problems.items()
+            if not cause.startswith("cut off") and (ours or "damaged" in cause)
+        }
+    )
+
+
 def open_container(path: Path) -> Container:
     """The messages of a log of any kind, ours too; a folder is a ROS 2 bag. Raises `SourceLost`."""
     begins = _begins(path)

@@ -1,18 +1,19 @@
 """A recorded log as a source."""
 
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
+from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from sources.background import in_thread
 from sources.replay.again import again
 from sources.replay.foreign import ForeignLog
-from sources.replay.log import Log, open_log
+from sources.replay.log import Log, damage, open_log
 from sources.replay.topics import TopicAs
 from streamer.errors import ConfigError, SourceLost
 from streamer.events import Event
@@ -42,6 +43,18 @@ class Replay(BaseModel):
     from_ns: Ns | None = None
     to_ns: Ns | None = None
     again_s: Annotated[float, Field(ge=0.001, le=3600)] | None = None
+    _problems: Counter[str] = PrivateAttr(default_factory=Counter[str])
+    _damage: Counter[str] = PrivateAttr(default_factory=Counter[str])
+
+    @property
+    def problems(self) -> Mapping[str, int]:
+        """What could not be read since it was opened last, by cause."""
+        return self._problems
+
+    @property
+    def damage(self) -> Mapping[str, int]:
+        """Of the problems those that took something out of it."""
+        return self._damage
 
     @property
     def live(self) -> bool:
@@ -68,6 +81,7 @@ class Replay(BaseModel):
             yield events
 
     def _events(self) -> Generator[Event | Truth, None, None]:
+        self._problems, self._damage = Counter(), Counter()
         opened = open_log(self.path, self.topics)
         try:
             if self.again_s is None:
@@ -79,6 +93,8 @@ class Replay(BaseModel):
 
     def _once(self, opened: Log) -> Iterator[Event | Truth]:
         yield from opened.events(self.only or None, self.from_ns, self.to_ns)
+        self._problems |= opened.problems
+        self._damage |= damage(opened)
         for problem, count in opened.problems.most_common(_TOLD):
             log.warning("%s: %s (%d)", self.path.name, problem, count)
         if len(opened.problems) > _TOLD:

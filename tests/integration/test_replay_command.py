@@ -165,8 +165,21 @@ def test_damage_is_named_and_the_rest_is_replayed(log: Path, tmp_path: Path) -> 
     content = bytearray(log.read_bytes())
     content[len(content) // 2] ^= 255
     (tmp_path / "hurt.mcap").write_bytes(content)
-    done = replay(str(tmp_path / "hurt.mcap"), "--speed", "max")
-    assert "hurt.mcap: damaged chunk" in done.err
+    done = replay(str(tmp_path / "hurt.mcap"), "--speed", "max", "--json")
+    assert done.code == 1
+    assert "lost: hurt.mcap: damaged chunk" in done.err
+    report = done.report
+    assert not report["ok"]
+    assert any(cause.startswith("damaged chunk") for cause in report["problems"])
+    assert any("damaged chunk" in line for line in report["lost"])
+    assert report["ticks"]["delivered"] > 0
     verified = replay(str(tmp_path / "hurt.mcap"), "--speed", "max", "--verify")
     assert verified.code == 1
     assert "the log is damaged: damaged chunk" in verified.out
+
+
+def test_a_log_that_was_cut_off_is_replayed_to_its_end(tmp_path: Path) -> None:
+    write(tmp_path / "killed.mcap", finish=False)
+    done = replay(str(tmp_path / "killed.mcap"), "--speed", "max", "--json")
+    assert done.code == 0, done.err
+    assert [cause[:7] for cause in done.report["problems"]] == ["cut off"]

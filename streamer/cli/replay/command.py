@@ -91,6 +91,7 @@ def replay(
         (source,) = (s for s in settings.sources if isinstance(s, Replay))
         of = extent(source)
         settings = cut(settings, part, of)
+        (source,) = (s for s in settings.sources if isinstance(s, Replay))
         if verify:
             report, line = verified(settings, of, pace, against, digests)
         else:
@@ -103,6 +104,7 @@ def replay(
     # What a live run dropped before its windows is in its log, and dropped again.
     live = of.about is not None and of.about.live
     lost = losses(report | {"live": live})
+    lost += [f"{log.name}: {cause} ({count})" for cause, count in source.damage.items()]
     for text, other in zip(part.substitutes, settings.sources[1:], strict=True):
         name = text.partition("=")[0]
         console.print(
@@ -201,6 +203,7 @@ def _run(
         )
         if writing is not None:
             report |= {"digest": writing.finish()}
+        report |= {"problems": dict(source.problems)}
     return report, verifier
 
 
