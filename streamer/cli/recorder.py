@@ -115,6 +115,8 @@ async def recording(
                     await keep.news()
             keep.check()
             await teller.tell()
+        # It may have ended while the sinks were told.
+        keep.check()
         if keep.state == "failed":
             failed()
 

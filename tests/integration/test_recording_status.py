@@ -5,6 +5,7 @@ from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from configs.record import part
@@ -22,10 +23,10 @@ from sources.recording.recorder import Recorder
 from streamer.cli import session
 from streamer.cli.recorder import recording
 from streamer.clock import SystemClock
-from streamer.events import Passed
+from streamer.events import Arrived, Passed
 from streamer.logfile import LogFile
 from streamer.plan import Plan
-from streamer.types import MODALITIES, NS_PER_S, RecordingStatus, StreamInfo
+from streamer.types import MODALITIES, NS_PER_S, Message, RecordingStatus, Sample, StreamInfo
 from tests.disks import BrokenFile, FullFile, chunks_of, metadata
 from tests.doubles import Collector
 from tests.messages import recording_status
@@ -112,6 +113,21 @@ async def test_a_bug_in_the_recorder_ends_the_run_at_once(tmp_path: Path) -> Non
     with pytest.raises(ZeroDivisionError, match="a bug at /cam"):
         async with asyncio.timeout(30):
             await run()
+
+
+async def test_a_bug_while_the_sinks_are_told_ends_the_run_too(tmp_path: Path) -> None:
+    keep = recorder(lambda: BrokenFile(tmp_path / "run.mcap"))
+
+    class Slow(Collector):
+        async def publish(self, message: Message) -> None:
+            keep.heard(Arrived(0, Sample("cam", "vision", 0, 1, np.zeros((2, 2, 3), "u1"))), ())
+            while keep.state == "recording":
+                await keep.news()
+            await super().publish(message)
+
+    with pytest.raises(ZeroDivisionError, match="a bug at /cam"):
+        async with asyncio.timeout(30), recording(keep, [Slow()], CLOCK, lambda: None):
+            await asyncio.Event().wait()
 
 
 async def test_a_run_tells_its_sinks_and_every_part_knows_the_model(tmp_path: Path) -> None:
