@@ -3,8 +3,8 @@
 import asyncio
 import logging
 import signal
-from collections.abc import AsyncGenerator, Callable, Generator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 
 from configs.flight import FlightRecorder, MqttTrigger, SignalTrigger
 from configs.load import label_set
@@ -111,10 +111,17 @@ async def _told(config: RunConfig, sinks: Sequence[OpenSink], fire: Fire) -> Asy
             senders[0].endpoint if senders else await stack.enter_async_context(settings.reached())
         )
         watch = MqttWatch(endpoint, settings.topics, fire)
-        listening = asyncio.create_task(watch.run(), name="mqtt trigger")
-        try:
+        await stack.enter_async_context(alongside(watch.run(), "mqtt trigger"))
+        yield
+
+
+@asynccontextmanager
+async def alongside(work: Coroutine[None, None, None], name: str) -> AsyncGenerator[None]:
+    """`work` goes on while inside. Its error ends what is inside: no trigger dies in silence."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(work, name=name)
             yield
-        finally:
-            listening.cancel()
-            with suppress(asyncio.CancelledError):
-                await listening
+            task.cancel()
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] if len(errors.exceptions) == 1 else errors from None
