@@ -15,9 +15,9 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 class LabelTrigger(BaseModel):
     """`label` has at least the probability `above`, in windows that end over `for_s` seconds.
 
-    It fires once, and again only after it was `below` (by default 0.1 less than `above`), so that
-    one that hovers about the threshold is one event. Each stream is looked at by itself;
-    `modality` (also "fused") and `stream` narrow it down.
+    It fires once, and again only after it was `below` (by default 0.1 less than `above`, or half
+    of it if that is more), so that one that hovers about the threshold is one event. Each stream is
+    looked at by itself; `modality` (also "fused") and `stream` narrow it down.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -38,7 +38,8 @@ class LabelTrigger(BaseModel):
 
     @property
     def low(self) -> float:
-        return max(0.0, self.above - 0.1) if self.below is None else self.below
+        # No probability is below 0: one that is rare has to be able to go away, too.
+        return max(self.above / 2, self.above - 0.1) if self.below is None else self.below
 
 
 @dataclass(slots=True)

@@ -52,6 +52,13 @@ async def test_one_that_hovers_is_one_and_one_that_went_away_is_another() -> Non
     assert await fired(narrow, [said(n, p) for n, p in enumerate(hovering)]) == [0, 4]
 
 
+@pytest.mark.parametrize("above", [0.04, 0.1, 0.12])
+async def test_one_that_is_rare_can_go_away_too(above: float) -> None:
+    settings = LabelTrigger(label="label 0", above=above, for_s=0)
+    shares = [1.1, 0.6, 1.1, 0.4, 1.1]
+    assert await fired(settings, [said(n, above * p) for n, p in enumerate(shares)]) == [0, 4]
+
+
 async def test_a_time_without_windows_is_no_time_with_the_label() -> None:
     settings = LabelTrigger(label="label 0", above=0.8, for_s=60)
     # Windows of 2 s that end 60 s apart say nothing of the time between them.
