@@ -103,7 +103,9 @@ def replay(
         raise typer.Exit(report["status"])
     # What a live run dropped before its windows is in its log, and dropped again.
     live = of.about is not None and of.about.live
-    lost = losses(report | {"live": live})
+    # A part may be shorter than a stream's window, as a run that was stopped.
+    short = report["stopped"] or part.begin is not None or part.end is not None
+    lost = losses(report | {"live": live, "stopped": short})
     lost += [f"{log.name}: {cause} ({count})" for cause, count in source.damage.items()]
     for text, other in zip(part.substitutes, settings.sources[1:], strict=True):
         name = text.partition("=")[0]
