@@ -76,22 +76,19 @@ def _lines(report: dict[str, Any]) -> list[str]:
 
 def _streams(report: dict[str, Any]) -> Table:
     table = Table()
-    for name in ("stream", "kind", "kept as"):
-        # Names are what one looks for: broken into lines rather than cut short.
-        table.add_column(name, overflow="fold")
-    for name in ("samples", "rate", "MB", "starts", "lasts", "gaps"):
+    # Names are what one looks for: never cut short.
+    table.add_column("stream", overflow="fold", min_width=10)
+    table.add_column("kept as", overflow="fold")
+    for name in ("samples", "rate", "MB", "lasts", "gaps"):
         table.add_column(name, justify="right", no_wrap=True)
     for name, stream in report["streams"].items():
-        since_ns = stream["start_ns"] - (report["start_ns"] or 0)
         gaps = stream["gaps"]
         table.add_row(
             escape(name),
-            stream["modality"],
-            escape(", ".join(stream["forms"])),
+            escape(", ".join((stream["modality"], *stream["forms"]))),
             str(stream["samples"]),
-            f"{stream['rate_hz']:.6g}/s" if stream["rate_hz"] else "",
+            f"{stream['rate_hz']:.5g}/s" if stream["rate_hz"] else "",
             f"{stream['bytes'] / 1e6:.2f}",
-            f"{since_ns / NS_PER_S:+.2f} s" if stream["samples"] else "",
             length(int(stream["seconds"] * NS_PER_S)),
             f"{gaps[0]['seconds']:.2f} s" if gaps else "none",
         )
@@ -100,6 +97,9 @@ def _streams(report: dict[str, Any]) -> Table:
 
 def _stream_lines(name: str, stream: dict[str, Any], begin_ns: int) -> list[str]:
     lines: list[str] = []
+    since_s = (stream["start_ns"] - begin_ns) / NS_PER_S
+    if stream["samples"] and abs(since_s) >= 2:
+        lines.append(f"begins at {since_s:+.2f} s")
     if stream["gaps"]:
         told = ", ".join(
             f"{gap['seconds']:.2f} s at {(gap['start_ns'] - begin_ns) / NS_PER_S:.2f}"
