@@ -29,21 +29,27 @@ class Shelf:
 
     def room(self) -> int:
         """Bytes that may still be written. Raises OSError where there are none."""
-        used = sum(path.stat().st_size for path in self.files())
+        used = sum(_size(path) for path in self.files())
         if used >= self._most_bytes:
             raise OSError(
                 errno.EDQUOT,
                 f"{self._pattern}: the recordings take {used / 1e6:.0f} MB, and may take "
                 f"{self._most_bytes / 1e6:.0f} MB: move some away",
             )
-        folder = self._pattern.parent
-        free = shutil.disk_usage(folder).free - self._free_bytes
+        folder, free = self._pattern.parent, self._free()
         if free <= 0:
             raise OSError(
                 errno.ENOSPC,
                 f"{folder}: less than {self._free_bytes / 1e6:.0f} MB of the disk are free",
             )
         return min(self._most_bytes - used, free)
+
+    def spare(self) -> bool:
+        """Whether the disk has more free than what is left to others. Raises OSError."""
+        return self._free() > 0
+
+    def _free(self) -> int:
+        return shutil.disk_usage(self._pattern.parent).free - self._free_bytes
 
     def files(self) -> list[Path]:
         """Those that the pattern may have named."""
@@ -61,6 +67,13 @@ class Shelf:
             except FileExistsError:
                 continue
         raise OSError(errno.EEXIST, f"{path}: {_MOST_OF_A_NAME} files have that name")
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0  # moved away since it was listed
 
 
 def names(pattern: Path) -> re.Pattern[str]:

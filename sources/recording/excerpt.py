@@ -1,6 +1,6 @@
 """One file of a flight recorder: chunks of its ring, from some time before a trigger on."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from sources.recording.about import About
@@ -14,6 +14,8 @@ from streamer.types import Modality
 
 MOST_NAMED = 100
 """Triggers that a file names."""
+ASK_CHUNKS = 4
+"""How often it is asked whether the disk has room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +28,14 @@ class Mark:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fresh:
-    """A file to be written, which may have about `room` bytes."""
+    """A file to be written, which may have about `room` bytes.
+
+    `spare`, asked now and then: whether the disk may still be written to, which others fill too.
+    """
 
     file: LogFile
     room: int
+    spare: Callable[[], bool] = lambda: True
 
 
 class Excerpt:
@@ -44,6 +50,7 @@ class Excerpt:
         self._modalities: dict[str, Modality] = {i.name: i.modality for i in about.streams}
         self._recording = Recording(fresh.file, replace(about, started_ns=from_ns))
         self._named = 0
+        self._crowded = False
 
     @property
     def report(self) -> PartReport:
@@ -52,7 +59,7 @@ class Excerpt:
 
     @property
     def full(self) -> bool:
-        return self.fresh.file.bytes_written > self.fresh.room
+        return self._crowded or self.fresh.file.bytes_written > self.fresh.room
 
     def name_trigger(self, mark: Mark, more: dict[str, str]) -> None:
         self._named += 1
@@ -78,6 +85,8 @@ class Excerpt:
                 self._recording.lose(stream, cause, count)
         self._recording.close_chunk()
         self._next = chunk.number + 1
+        if chunk.number % ASK_CHUNKS == 0:
+            self._crowded = not self.fresh.spare()
 
     def finish(self) -> PartReport:
         self._recording.finish()

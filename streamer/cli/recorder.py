@@ -79,7 +79,7 @@ def _flight(settings: Record, about: About) -> Callable[[Callable[[], None]], Fl
 
     def fresh(at_ns: int) -> Fresh:
         room = shelf.room()
-        return Fresh(shelf.begin(at_ns), room)
+        return Fresh(shelf.begin(at_ns), room, shelf.spare)
 
     return lambda settled: Flight(
         about, fresh, flight.bounds, settled, settings.pictures, settings.quality

@@ -43,13 +43,13 @@ class Rig:
     def __init__(
         self, folder: Path, limits: Bounds, room: int = 1 << 40, pictures: Pictures = "jpeg"
     ) -> None:
-        self.folder, self.room = folder, room
+        self.folder, self.room, self.spare = folder, room, True
         self.settled = 0
         self.flight = Flight(ABOUT, self._fresh, limits, self._settled, pictures)
 
     def _fresh(self, at_ns: int) -> Fresh:
         path = self.folder / f"{(at_ns - ABOUT.started_ns) / NS_PER_S:g}.mcap"
-        return Fresh(McapFile(path), self.room)
+        return Fresh(McapFile(path), self.room, lambda: self.spare)
 
     def _settled(self) -> None:
         self.settled += 1
@@ -322,6 +322,20 @@ def test_a_file_that_has_used_its_room_ends_and_is_whole(tmp_path: Path) -> None
     assert path.stat().st_size < 600_000
     _, windows = replayed(path)
     assert metadata(path, DIGEST)[0]["windows"] == windows
+
+
+def test_a_file_ends_and_is_whole_when_others_fill_the_disk(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, bounds(after_s=60))
+    rig.feed(happenings(0, 2))
+    rig.trigger(2)
+    rig.feed(happenings(2, 6))
+    assert rig.flight.state == "recording"
+    rig.spare = False
+    rig.feed(happenings(6, 9))
+    assert rig.flight.state == "armed"
+    assert "no room for more" in rig.flight.why
+    _, windows = replayed(rig.files[0])
+    assert metadata(rig.files[0], DIGEST)[0]["windows"] == windows
 
 
 def test_a_trigger_before_anything_came_makes_a_file_of_what_follows(tmp_path: Path) -> None:

@@ -41,6 +41,13 @@ def test_what_its_name_could_have_made_counts_and_nothing_else(tmp_path: Path) -
         shelf(tmp_path, most=2000).room()
 
 
+def test_one_that_is_moved_away_meanwhile_takes_no_room(tmp_path: Path) -> None:
+    (tmp_path / "flight-20250101-000000.mcap").write_bytes(bytes(1000))
+    # Listed, and not there when it is looked at.
+    (tmp_path / "flight-20250101-000001.mcap").symlink_to(tmp_path / "gone")
+    assert shelf(tmp_path).room() == MB - 1000
+
+
 def test_names_with_signs_are_taken_as_they_are(tmp_path: Path) -> None:
     for name in ("[ab].*.mcap", "ab.x.mcap", "[ab].*-1.mcap", "[ab].*-x.mcap"):
         (tmp_path / name).write_bytes(bytes(10))
@@ -55,3 +62,5 @@ def test_a_disk_that_is_nearly_full_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="of the disk are free"):
         Shelf(tmp_path / "x.mcap", MB, 2 * size).room()
     assert Shelf(tmp_path / "x.mcap", 2 * size, 0).room() <= size
+    assert not Shelf(tmp_path / "x.mcap", MB, 2 * size).spare()
+    assert Shelf(tmp_path / "x.mcap", MB, 0).spare()
