@@ -24,11 +24,13 @@ def again(passes: Callable[[], Iterator[Event | Truth]], hop_ns: int) -> Iterato
             if isinstance(item, Ended):
                 continue
             if not isinstance(item, Truth):
-                begin_ns = item.now_ns
+                begin_ns = end_ns = item.now_ns
                 if isinstance(item, Arrived):
                     begin_ns = max(begin_ns - FURTHEST_NS, min(begin_ns, item.sample.t_ns))
+                    if not item.live:  # it came when it began
+                        end_ns = min(end_ns + FURTHEST_NS, max(end_ns, item.sample.end_ns))
                 first_ns = begin_ns if first_ns is None else min(first_ns, begin_ns)
-                last_ns = max(last_ns, item.now_ns)
+                last_ns = max(last_ns, end_ns)
             yield shifted(item, shift_ns)
         if first_ns is None:
             return

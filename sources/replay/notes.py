@@ -84,5 +84,5 @@ def _first_ns(journal: Journal, about: About) -> int:
     first = journal.entries[0]
     # The clock of a run from files says nothing about its samples.
     if isinstance(first, Took) and not journal.live:
-        return first.t_ns + first.duration_ns
+        return first.t_ns
     return first.now_ns

@@ -17,6 +17,7 @@ from sources.replay.truth import truth
 from streamer.errors import SourceLost
 from streamer.events import Arrived, Ended, Event, Passed
 from streamer.types import NS_PER_S, Modality, Sample, StreamInfo, Truth
+from streamer.windows import LEAP_NS
 
 PUBLISHED_NS = 10 * NS_PER_S
 """How far behind its time something that was published may lie: an encoder may be slow."""
@@ -25,6 +26,25 @@ VIDEO = "foxglove.CompressedVideo"
 
 _Placed: TypeAlias = tuple[int, Message]
 _Told: TypeAlias = tuple[int, Truth]
+
+
+class _Pace:
+    """How far the time of a log has come that has no clock: as its stamps go, but for lies."""
+
+    def __init__(self) -> None:
+        self.latest_ns = 0
+        self._suspect_ns: int | None = None
+
+    def step(self, t_ns: int) -> int:
+        """A leap ahead is believed when the next stamp confirms it, as it is for windows."""
+        suspect_ns, self._suspect_ns = self._suspect_ns, None
+        if self.latest_ns and t_ns > self.latest_ns + LEAP_NS:
+            if suspect_ns is None or t_ns < suspect_ns - LEAP_NS:
+                self._suspect_ns = t_ns
+                return self.latest_ns
+            if t_ns > suspect_ns + LEAP_NS:
+                self._suspect_ns, t_ns = t_ns, suspect_ns
+        return max(self.latest_ns, t_ns)
 
 
 class OwnLog:
@@ -95,6 +115,7 @@ class OwnLog:
         self.lost.clear()
         films = samples.Films()
         latest_ns, over = 0, False
+        pace = _Pace()
         for part in self._log.parts(self._start(from_ns)):
             if not isinstance(part, Chunk):
                 continue
@@ -103,7 +124,7 @@ class OwnLog:
             if notes:
                 truths.clear()
             for event in self._happened(
-                journal, waiting, truths, films, streams, latest_ns, from_ns or 0
+                journal, waiting, truths, films, streams, pace, from_ns or 0
             ):
                 if isinstance(event, Truth):
                     span = event.span
@@ -132,10 +153,10 @@ class OwnLog:
         truths: deque[_Told],
         films: samples.Films,
         streams: Collection[str] | None,
-        latest_ns: int,
+        pace: "_Pace",
         from_ns: int,
     ) -> Iterator[Event | Truth]:
-        """The events of one chunk. `latest_ns`: the time up to which those before it came."""
+        """The events of one chunk. `pace`: of those before it."""
         modalities: dict[str, Modality] = {i.name: i.modality for i in self.about.streams}
         wanted = {name for name in modalities if streams is None or name in streams}
         for entry in journal.entries:
@@ -158,7 +179,7 @@ class OwnLog:
                         self._causes.add(cause, str(error)[:100])
                     continue
                 # The clock of a run from files says nothing about its samples.
-                now_ns = entry.now_ns if journal.live else max(latest_ns, one.end_ns)
+                now_ns = entry.now_ns if journal.live else pace.step(one.t_ns)
                 event: Event = Arrived(now_ns, one, journal.live)
             elif isinstance(entry, Passed):
                 event = entry
@@ -166,8 +187,8 @@ class OwnLog:
                 ended = tuple(stream for stream in entry.streams if stream in wanted)
                 if not ended:
                     continue
-                event = Ended(entry.now_ns if journal.live else latest_ns, ended)
-            latest_ns = max(latest_ns, event.now_ns)
+                event = Ended(entry.now_ns if journal.live else pace.latest_ns, ended)
+            pace.latest_ns = max(pace.latest_ns, event.now_ns)
             yield event
         for _, told in truths:
             yield told

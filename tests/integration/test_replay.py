@@ -19,7 +19,7 @@ from streamer.clock import ReplayClock, monotonic_ns
 from streamer.errors import ConfigError
 from streamer.events import Arrived, Ended, Event, Passed
 from streamer.pipeline import Pipeline
-from streamer.types import NS_PER_S, Embedding, Health, ImuBlock, Message, Tick, Truth
+from streamer.types import NS_PER_S, Embedding, Health, ImuBlock, Message, Sample, Tick, Truth
 from tests import mediafiles
 from tests.doubles import Collector
 from tests.replay_logs import CONFIG, MS, PLAN, START_NS, STREAMS, happened, write
@@ -77,6 +77,21 @@ def test_to_open_a_log_without_an_index_one_chunk_is_unpacked_at_the_most(tmp_pa
     assert sum(isinstance(item, Arrived) for item in opened.events()) > 200
     assert counted.chunks > 5
     opened.close()
+
+
+def test_a_log_of_files_is_paced_by_its_stamps_and_not_by_a_lie(tmp_path: Path) -> None:
+    """0  100  200  300 [an hour]  400  |  30 s later  30.1  30.2   and a picture that stands."""
+    ats = [0, 100, 200, 300, 3600_000, 400, 30_000, 30_100, 30_200]
+    grey = np.zeros((12, 16, 3), np.uint8)
+    stamps = [START_NS + at * MS for at in ats]
+    samples = [Sample("camera", "vision", t, 7200_000 * MS, grey) for t in stamps]
+    path = tmp_path / "files.mcap"
+    write(path, [Arrived(0, sample, live=False) for sample in samples], live=False)
+    opened = OwnLog(path)
+    found = [item.now_ns for item in opened.events() if isinstance(item, Arrived)]
+    opened.close()
+    expected = [0, 100, 200, 300, 300, 400, 400, 30_100, 30_200]
+    assert found == [START_NS + at * MS for at in expected]
 
 
 async def run(settings: RunConfig, clock: ReplayClock) -> tuple[Pipeline, Collector]:
