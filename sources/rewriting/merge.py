@@ -3,6 +3,7 @@
 import heapq
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from operator import itemgetter
 from pathlib import Path
 
@@ -61,14 +62,52 @@ def about(pieces: Sequence[Piece]) -> About:
             if streams.setdefault(info.name, info) != info:
                 raise ConfigError(f"{each.path}: {info.name} is of another kind than before")
     _check_shared(pieces)
-    return replace(first, streams=tuple(streams.values()))
+    # What is of several parts is none of them.
+    more = {name: told for name, told in first.more.items() if name != "part"}
+    return replace(first, streams=tuple(streams.values()), more=more)
 
 
 def items(pieces: Sequence[Piece]) -> Iterator[tuple[int, Item]]:
     """Everything in the order in which it came; of two at one instant, the earlier log's first."""
-    rows = sorted(pieces, key=lambda piece: piece.first_ns)
-    timed = [_timed(each, rows[number + 1 :]) for number, each in enumerate(rows)]
+    rows = _rows(pieces)
+    timed = [_in_a_row(row, list(chain(*rows[number + 1 :]))) for number, row in enumerate(rows)]
     return heapq.merge(*timed, key=itemgetter(0))
+
+
+def _rows(pieces: Sequence[Piece]) -> list[list[Piece]]:
+    """By their beginnings. The parts of one run from files are one row, whatever their stamps: its
+    clock says nothing, and a picture that ends a part may lie behind the sound of the next."""
+    rows: dict[object, list[Piece]] = {}
+    for each in sorted(pieces, key=lambda piece: piece.first_ns):
+        rows.setdefault(_run(each) or id(each), []).append(each)
+    found: list[list[Piece]] = []
+    for row in rows.values():
+        if len({_part(each) for each in row}) == len(row):
+            found.append(sorted(row, key=_part))
+        else:  # the same part twice
+            found += [[each] for each in row]
+    return sorted(found, key=lambda row: min(each.first_ns for each in row))
+
+
+def _run(piece: Piece) -> tuple[str, frozenset[str]] | None:
+    """Which run from files it is a part of; None for what is none."""
+    told = piece.log.about
+    if told.live or "recording" not in told.more or _part(piece) < 0:
+        return None
+    return told.more["recording"], frozenset(_names(piece))
+
+
+def _part(piece: Piece) -> int:
+    number = piece.log.about.more.get("part", "")
+    return int(number) if number.isdecimal() and len(number) < 10 else -1
+
+
+def _in_a_row(row: Sequence[Piece], later: Sequence[Piece]) -> Iterator[tuple[int, Item]]:
+    reached_ns = 0
+    for number, each in enumerate(row):
+        for now_ns, item in _timed(each, [*row[number + 1 :], *later]):
+            reached_ns = max(reached_ns, now_ns)
+            yield reached_ns, item
 
 
 def _timed(mine: Piece, later: Sequence[Piece]) -> Iterator[tuple[int, Item]]:
@@ -84,10 +123,13 @@ def _timed(mine: Piece, later: Sequence[Piece]) -> Iterator[tuple[int, Item]]:
 
 
 def _check_shared(pieces: Sequence[Piece]) -> None:
-    rows = sorted(pieces, key=lambda piece: piece.first_ns)
-    for number, later in enumerate(rows):
-        for before in rows[:number]:
+    row_of = {id(each): number for number, row in enumerate(_rows(pieces)) for each in row}
+    found = sorted(pieces, key=lambda piece: piece.first_ns)
+    for number, later in enumerate(found):
+        for before in found[:number]:
             shared = _names(before) & _names(later)
+            if row_of[id(before)] == row_of[id(later)]:
+                continue
             if shared and later.first_ns < before.last_ns:
                 raise ConfigError(
                     f"{before.path} and {later.path}: both have {', '.join(sorted(shared))} "

@@ -201,6 +201,22 @@ def merged_into(output: Path, paths: list[Path]) -> Rewritten:
             log.close()
 
 
+def test_parts_of_a_run_from_files_merge_in_their_order(tmp_path: Path) -> None:
+    """Of one run they follow one another, though part 0 has seen what begins part 1."""
+    mine = [replace(e, live=False) for e in world(4) if isinstance(e, Arrived)]
+    mine[50:] = [mine[55], *mine[50:55], *mine[56:]]
+    whole = write(tmp_path / "whole.mcap", mine, about(live=False), notes=False)
+    paths = [tmp_path / "one.mcap", tmp_path / "two.mcap"]
+    for number, (path, events) in enumerate(zip(paths, (mine[:51], mine[51:]), strict=True)):
+        more = {"recording": "r", "part": str(number)}
+        write(path, events, replace(about(live=False), more=more), notes=False)
+    for order in (paths, paths[::-1]):
+        merged = tmp_path / f"merged_{order[0].name}"
+        assert merged_into(merged, order).windows == whole == replayed(merged)
+    with pytest.raises(ConfigError, match="at the same time"):
+        merged_into(tmp_path / "twice.mcap", [paths[0], paths[0], paths[1]])
+
+
 def test_samples_from_files_keep_their_stamps(tmp_path: Path) -> None:
     """Their clock says nothing: what counts is the order, and the stamps."""
     streams = (StreamInfo("a_imu", "imu"), StreamInfo("a_audio", "audio"))
