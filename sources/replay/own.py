@@ -143,7 +143,7 @@ class OwnLog:
             if not was_over and (from_ns is None or latest_ns >= from_ns):
                 yield from self._left(journal)
             if over and (not notes or latest_ns >= (to_ns or 0) + PUBLISHED_NS):
-                return
+                break
         self.problems.update(self._log.problems)
 
     def _happened(

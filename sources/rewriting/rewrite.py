@@ -1,7 +1,7 @@
 """What happened in logs, once more into a file: the way of cut, merge and convert."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
@@ -9,8 +9,9 @@ from typing import TypeAlias
 from sources.recording.journal import Left
 from sources.recording.note import Note
 from sources.recording.parts import CHUNK_BYTES, CHUNK_NS
+from sources.recording.recorder import RUN
 from sources.recording.recording import Recording
-from sources.replay.log import Log
+from sources.replay.log import Log, damage
 from sources.replay.own import OwnLog
 from sources.rewriting.standing import standing
 from streamer.errors import SourceLost
@@ -72,8 +73,11 @@ class Rewritten:
     problems: Counter[str] = field(default_factory=Counter[str])
 
 
-def rewrite(items: Iterable[Item], recording: Recording, hear: Hear) -> Rewritten:
-    """Closes the file. Raises OSError, and what `items` raises."""
+def rewrite(
+    items: Iterable[Item], recording: Recording, hear: Hear, logs: Sequence[Log] = ()
+) -> Rewritten:
+    """Closes the file. Raises OSError, and what `items` raises. `logs`: where `items` are from;
+    what is damaged in them is missing in the new one."""
     done = Rewritten()
     due_ns: int | None = None
     for item in items:
@@ -91,6 +95,10 @@ def rewrite(items: Iterable[Item], recording: Recording, hear: Hear) -> Rewritte
             recording.close_chunk()
             hear(now_ns)
             due_ns = now_ns + CHUNK_NS
+    for log in logs:
+        done.problems.update(log.problems)
+        if missing := damage(log).total():
+            recording.lose(RUN, "damaged", missing)
     recording.finish()
     done.ticks, done.windows = recording.running.ticks, recording.running.hexdigest()
     return done

@@ -183,3 +183,23 @@ def test_a_log_that_was_cut_off_is_replayed_to_its_end(tmp_path: Path) -> None:
     done = replay(str(tmp_path / "killed.mcap"), "--speed", "max", "--json")
     assert done.code == 0, done.err
     assert [cause[:7] for cause in done.report["problems"]] == ["cut off"]
+
+
+@pytest.mark.parametrize("how", [["convert"], ["cut", "--from", "1"], ["cut", "--to", "4"]])
+def test_what_is_made_of_a_damaged_log_proves_nothing(
+    log: Path, tmp_path: Path, how: list[str]
+) -> None:
+    content = bytearray(log.read_bytes())
+    content[len(content) // 2] ^= 255
+    (tmp_path / "hurt.mcap").write_bytes(content)
+    out = str(tmp_path / "out.mcap")
+    command, *options = how
+    made = CliRunner().invoke(
+        app, ["log", command, str(tmp_path / "hurt.mcap"), "-o", out, *options]
+    )
+    assert made.exit_code == 0, made.output
+    assert "left out: 1 x damaged chunk" in made.stderr
+    done = replay(out, "--speed", "max", "--verify")
+    assert done.code == 2, done.out
+    assert "its recorder left out" in done.out
+    assert "(damaged)" in done.out

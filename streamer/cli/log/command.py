@@ -1,6 +1,5 @@
 """`streamer log`: look at recorded logs, and make new ones out of them."""
 
-from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -137,8 +136,7 @@ def cut_command(
             items = everything(log, source, names, from_ns, to_ns)
             end_ns = min((t for t in (to_ns, source.end_ns) if t is not None), default=None)
             span_ns = None if end_ns is None else (from_ns or begin_ns, end_ns)
-            done = write(output, about, items, span_ns, f"cut from {log.name}")
-            done.problems.update(source.problems)
+            done = write(output, about, items, span_ns, f"cut from {log.name}", [source])
         finally:
             source.close()
         report = say(output, done)
@@ -170,8 +168,7 @@ def merge_command(
             span_ns = min(p.first_ns for p in pieces), max(p.last_ns for p in pieces)
             about = merging.about(pieces)
             made = "merged from " + ", ".join(path.name for path in logs)
-            done = write(output, about, merging.items(pieces), span_ns, made)
-            done.problems.update(_problems(opened))
+            done = write(output, about, merging.items(pieces), span_ns, made, opened)
         finally:
             for each in opened:
                 each.close()
@@ -195,9 +192,9 @@ def convert_command(log: LogFile, output: Output, as_json: Json = False) -> None
             about = source.about or About(False, source.streams, _default_plan(log))
             if not about.streams:
                 raise SourceLost(f"{log}: nothing in it is a stream that this program knows")
+            made = f"converted from {log.name}"
             items = everything(log, source)
-            done = write(output, about, items, span(source), f"converted from {log.name}")
-            done.problems.update(source.problems)
+            done = write(output, about, items, span(source), made, [source])
         finally:
             source.close()
         report = say(output, done)
@@ -223,10 +220,3 @@ def _only(about: About, streams: str | None) -> tuple[About, list[str] | None]:
 def _default_plan(log: Path) -> Plan:
     noop = NoopEncoder(dim=2)
     return RunConfig(sources=(Replay(path=log),), encoder=noop, labels=False).plan()
-
-
-def _problems(logs: list[OwnLog]) -> Counter[str]:
-    total: Counter[str] = Counter()
-    for each in logs:
-        total.update(each.problems)
-    return total

@@ -1,6 +1,6 @@
 """The commands that make a log of ours: cut, merge, convert."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,7 @@ from rich.markup import escape
 
 from sources.recording.about import About
 from sources.recording.recording import Recording
+from sources.replay.log import Log
 from sources.rewriting.rewrite import Item, Rewritten, rewrite
 from streamer.cli.log.newfile import new_log
 from streamer.cli.log.progress import shown
@@ -24,8 +25,10 @@ def write(
     items: Iterable[tuple[int, Item]],
     span_ns: tuple[int, int] | None,
     made: str,
+    logs: Sequence[Log],
 ) -> Rewritten:
-    """`span_ns`: what will be gone through, for the progress. `made`: how the log came to be."""
+    """`span_ns`: what will be gone through, for the progress. `made`: how the log came to be.
+    `logs`: those that `items` are from."""
     about = replace(about, more={**about.more, "made": made})
     begin_ns, end_ns = span_ns or (0, 0)
     with new_log(output) as file, shown(output.name) as hear:
@@ -33,6 +36,7 @@ def write(
             (item for _, item in items),
             Recording(file, about),
             lambda now_ns: hear(max(0, now_ns - begin_ns), end_ns - begin_ns),
+            logs,
         )
         if done.first_ns is None:
             raise SourceLost(f"{output}: not made: nothing happened in that time")
