@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -21,8 +21,8 @@ from streamer.cli.output import (
     say_logs,
     say_lost,
 )
-from streamer.cli.recorded import RecordProgress, summary
-from streamer.cli.run import TELL_S, losses
+from streamer.cli.recorded import RecordProgress, losses, summary
+from streamer.cli.run import TELL_S
 from streamer.clock import SystemClock
 
 log = logging.getLogger(__name__)
@@ -87,13 +87,23 @@ def record(
                     needs_recorder=True,
                 )
             )
-    lost = losses(report)
+    lost = _losses(report)
     console.print(summary(report["record"]), markup=False, soft_wrap=True)
     say_lost(lost)
     if as_json:
         emit({"command": "record", "ok": not lost, "lost": lost, **report})
     if lost:
         raise typer.Exit(1)
+
+
+def _losses(report: dict[str, Any]) -> list[str]:
+    """What is not in the file. Windows are another matter: what they drop or miss is in it."""
+    silent = [
+        f"stream {name}: no sample came"
+        for name, stream in report["streams"].items()
+        if not stream["samples"]["produced"]
+    ]
+    return silent + losses(report["record"])
 
 
 def _tell(progress: RecordProgress) -> None:

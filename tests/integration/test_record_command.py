@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
 from sources.recording.format import CONFIG, DIGEST, SESSION
+from streamer.cli.main import app
 from streamer.events import Arrived
 from streamer.types import NS_PER_S
 from tests.disks import check_chunks, events_of, metadata
@@ -75,6 +77,23 @@ def test_files_are_recorded_whole_and_end_by_themselves(tmp_path: Path) -> None:
     samples, streams = whole(path), result.report["streams"]
     assert samples == {name: stream["samples"]["produced"] for name, stream in streams.items()}
     assert samples["camera"] > 100
+
+
+def test_what_fills_no_window_is_in_the_file_and_not_lost(tmp_path: Path) -> None:
+    """A fifth of a second."""
+    table, config, path = tmp_path / "imu.csv", tmp_path / "imu.yaml", tmp_path / "imu.mcap"
+    stamps = [1e6 + n / 100 for n in range(20)]
+    table.write_text("".join(f"{t},0,0,9.8,0,0,0\n" for t in stamps))
+    columns = "accel: [1, 2, 3], gyro: [4, 5, 6], time: 0, time_unit: s, header: false"
+    units = "accel_unit: m/s^2, gyro_unit: rad/s, start: file"
+    source = f"{{kind: imu_csv, path: {table}, stream: imu, {columns}, {units}}}"
+    config.write_text(f"sources: [{source}]\nencoder: {{kind: noop}}\nlabels: false\n")
+    done = CliRunner().invoke(app, ["record", str(config), "-o", str(path), "--json"])
+    assert done.exit_code == 0, done.output
+    report = json.loads(done.stdout.splitlines()[-1])
+    assert report["ok"]
+    assert report["streams"]["imu"]["embeddings"] == 0
+    assert whole(path)["imu"] == report["record"]["streams"]["imu"]["delivered"]
 
 
 @pytest.mark.parametrize(
