@@ -50,7 +50,7 @@ def recorder(
         plan=config.plan(),
         started_ns=min((about.started_ns for about in again), default=began_ns),
         clock_error_ns=clock.error_ns,
-        config=yaml.safe_dump(redacted(config.model_dump(mode="json", exclude_defaults=False))),
+        config=yaml.safe_dump(redacted(config.model_dump(mode="json", warnings=False))),
         more=_calibration(config) | model,
     )
     path, numbers = settings.file(began_ns), count()
