@@ -101,8 +101,13 @@ async def test_a_tone_is_heard(
     rig: SoundRig, rate_hz: int | None, hz: float, gain_db: float
 ) -> None:
     await asyncio.to_thread(rig.tone, hz)
-    part = await part_of(microphone(rate_hz=rate_hz, gain_db=gain_db))
     expected = AMPLITUDE * 10 ** (gain_db / 20)
+    part = np.empty(0, np.float32)
+    for _ in range(3):
+        # The sound server of a busy machine skips now and then: one stretch has to be whole.
+        part = await part_of(microphone(rate_hz=rate_hz, gain_db=gain_db))
+        if amplitude(part, hz) == pytest.approx(expected, rel=0.01):
+            break
     assert part.dtype == np.float32
     assert int(np.argmax(np.abs(np.fft.rfft(part)))) * RATE_HZ / PART == hz
     assert amplitude(part, hz) == pytest.approx(expected, rel=0.01)

@@ -200,6 +200,6 @@ async def test_what_nobody_reads_for_a_second_is_bounded_and_counted(source: Sou
 def test_every_live_kind_is_held_to_the_contract() -> None:
     union, *_ = get_args(SourceConfig)
     kinds = {kind.model_fields["kind"].default for kind in get_args(union)}
-    files = {"demo_clip", "media", "pictures", "imu_csv"}
+    files = {"demo_clip", "media", "pictures", "imu_csv", "replay"}
     held = {name.split(" ")[0] for name in RIGS} - {"puppet"}
     assert held | files | WITHOUT_A_KERNEL == kinds
