@@ -148,8 +148,11 @@ def steps(path: Path) -> Iterator[Step]:
             del took[:count]
 
 
-def rewrite(path: Path, out: Path, edit: Callable[[list[Step]], list[Step]]) -> None:
-    """A log with other samples, or another order, and the same promises. All checksums right."""
+def rewrite(
+    path: Path, out: Path, edit: Callable[[list[Step]], list[Step]], **promised: str
+) -> None:
+    """A log with other samples, or another order, and the same promises but for those that are
+    given. All checksums right."""
     log = McapLog(path)
     metadata = [part for part in log.parts() if isinstance(part, Metadata)]
     log.close()
@@ -172,7 +175,7 @@ def rewrite(path: Path, out: Path, edit: Callable[[list[Step]], list[Step]]) -> 
     file.close_chunk()
     for one in metadata:
         if one.name == DIGEST:
-            file.metadata(one.name, one.data)
+            file.metadata(one.name, one.data | promised)
     file.close()
 
 

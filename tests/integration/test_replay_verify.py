@@ -52,6 +52,14 @@ def test_a_log_passes_when_it_is_written_again_unchanged(sound: Path, tmp_path: 
     assert verdict(tmp_path / "same.mcap")[0] == 0
 
 
+def test_the_last_word_counts_too(sound: Path, tmp_path: Path) -> None:
+    """Every tick agrees, and the digest of them all does not."""
+    rewrite(sound, tmp_path / "other.mcap", lambda found: found, windows="00" * 32)
+    status, line = verdict(tmp_path / "other.mcap")
+    assert status == 1
+    assert "the digest of all windows (recorded 00000000" in line
+
+
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_order_within_the_lateness_changes_no_window(
     sound: Path, tmp_path: Path, seed: int
